@@ -1,0 +1,115 @@
+"""What each command of the command line does. Each takes its parser and its arguments."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from dispatch_assets.cli import UPSTREAM_POSITIONS, add_parameters, params_from
+from dispatch_assets.errors import ParameterError
+
+
+def dispatch(parser: ArgumentParser, arguments: list[str]) -> int:
+    """Write job files."""
+    from dispatch_assets import dispatch as core
+    from dispatch_assets.report import print_report
+
+    parser.add_argument("data", metavar="DATA", help="folder of session folders, or one session")
+    parser.add_argument(
+        "--results", required=True, metavar="RESULTS", help="folder for the job files"
+    )
+    parser.add_argument(
+        "positional",
+        nargs="*",
+        metavar="VALUE",
+        help=f"parameters by position, as the upstream script takes them: "
+        f"{', '.join(UPSTREAM_POSITIONS)}",
+    )
+    add_parameters(parser)
+    options = parser.parse_intermixed_args(arguments)
+    if len(options.positional) > len(UPSTREAM_POSITIONS):
+        raise ParameterError(f"unknown arguments {options.positional[len(UPSTREAM_POSITIONS):]}")
+    params = params_from(options, options.positional)
+    with _Progress() as progress:
+        report = core.dispatch(options.data, options.results, params, progress)
+    print_report(report.entries, options.results)
+    for path in report.stale_files:
+        print(f"set aside a job whose recording is gone: {path}", file=sys.stderr)
+    return report.exit_status
+
+
+def plan(parser: ArgumentParser, arguments: list[str]) -> int:
+    """Show the plan."""
+    from dispatch_assets import dispatch as core
+    from dispatch_assets.report import print_report
+
+    parser.add_argument("data", metavar="DATA", help="folder of session folders, or one session")
+    parser.add_argument("--json", action="store_true", help="print the inventory as JSON")
+    add_parameters(parser)
+    options = parser.parse_args(arguments)
+    with _Progress() as progress:
+        report = core.plan(options.data, params_from(options), progress)
+    if options.json:
+        print(json.dumps([e.model_dump(mode="json") for e in report.entries], indent=2))
+    else:
+        print_report(report.entries)
+    return report.exit_status
+
+
+def formats(parser: ArgumentParser, arguments: list[str]) -> int:
+    """Show which formats recognise a path."""
+    from dispatch_assets.discovery import evidence
+
+    parser.add_argument("path", metavar="PATH", help="a session folder, data folder or file")
+    options = parser.parse_args(arguments)
+    verdicts = evidence(options.path)
+    for name, verdict in verdicts:
+        decided = f"{verdict.why}: {verdict.file}" if verdict.file else verdict.why
+        print(f"{name:15s} {'yes' if verdict.found else 'no ':3s}  {decided}")
+    return 0 if any(v.found for _, v in verdicts) else 1
+
+
+def schema(parser: ArgumentParser, arguments: list[str]) -> int:
+    """Print a JSON schema."""
+    from dispatch_assets.schemas import SCHEMAS, schema_text
+
+    parser.add_argument("what", choices=sorted(SCHEMAS), help="which schema")
+    options = parser.parse_args(arguments)
+    print(schema_text(options.what), end="")
+    return 0
+
+
+def materialize(parser: ArgumentParser, arguments: list[str]) -> int:
+    """Run the Dagster assets."""
+    try:
+        from dispatch_assets.defs import runner
+    except ModuleNotFoundError as e:
+        if e.name != "dagster":
+            raise
+        remedy = "Install dispatch_assets with its dependencies, or use `dispatch-assets dispatch`"
+        raise ParameterError("this command needs Dagster", "materialize", remedy) from e
+    return runner.main(parser, arguments)
+
+
+class _Progress:
+    """Names the session at work on a terminal, once a second has passed; nothing when piped."""
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+
+    def __enter__(self) -> _Progress:
+        from tqdm import tqdm
+
+        quiet = not sys.stderr.isatty()
+        layout = "{desc} ({n_fmt} sessions, {elapsed})"
+        self.bar = tqdm(delay=1, disable=quiet, leave=False, bar_format=layout, file=sys.stderr)
+        return self
+
+    def __call__(self, session: str) -> None:
+        self.bar.set_description_str(f"reading {session}")
+        self.bar.update()
+
+    def __exit__(self, *error: object) -> None:
+        self.bar.close()

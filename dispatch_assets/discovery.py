@@ -1,0 +1,195 @@
+"""From a data folder to its sessions: which entries are sessions, in which format, called what."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispatch_assets.errors import DataRootError, DispatchError, ParameterError
+from dispatch_assets.formats import FORMATS, by_name
+from dispatch_assets.formats.generic import reader_sessions
+from dispatch_assets.input_format import Evidence, InputFormat
+from dispatch_assets.models import InventoryEntry, Reason, Session
+from dispatch_assets.naming import natural_key
+from dispatch_assets.params import AUTO, DispatchParams
+
+_NEEDS_PARAMETERS = "spikeinterface"  # sessions come from spikeinterface_info, not from the folder
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What a data folder holds.
+
+    Attributes
+    ----------
+    sessions
+        The sessions, in natural order of their paths.
+    others
+        Entries that are no session, each with the reason.
+    """
+
+    sessions: tuple[Session, ...]
+    others: tuple[InventoryEntry, ...]
+
+
+def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Discovery:
+    """Find the sessions in a data folder.
+
+    Parameters
+    ----------
+    data_folder
+        Folder of session folders (or NWB files); or one session itself.
+    params
+        Which input format to expect, which sessions to keep.
+
+    Raises
+    ------
+    DataRootError
+        If the folder is missing or cannot be listed.
+    ParameterError
+        If the input format or a named session does not exist.
+    """
+    root = Path(os.path.abspath(data_folder))
+    if not root.exists():
+        raise DataRootError("the data folder does not exist", root, "Is the disk mounted?")
+    wanted = FORMATS if params.input == AUTO else (by_name(params.input),)
+    if params.input == _NEEDS_PARAMETERS:
+        found = [(wanted[0], name, path, "") for name, path in reader_sessions(root, params)]
+        others: list[InventoryEntry] = []
+    else:
+        found, others = _scan(root, wanted, params, Path(data_folder))
+    sessions = _named_apart(found, root, Path(data_folder))
+    return Discovery(_selected(sessions, params), tuple(others))
+
+
+def evidence(path: str | os.PathLike[str]) -> list[tuple[str, Evidence]]:
+    """Return what every format says about a path, most specific format first.
+
+    Raises
+    ------
+    DataRootError
+        If the path does not exist.
+    """
+    root = Path(os.path.abspath(path))
+    if not root.exists():
+        raise DataRootError("does not exist", root, "Check the spelling, and that it is mounted")
+    return [(f.name, _detect(f, root)) for f in FORMATS]
+
+
+Found = tuple[InputFormat, str, Path, str]
+
+
+def _scan(
+    root: Path, wanted: tuple[InputFormat, ...], params: DispatchParams, given: Path
+) -> tuple[list[Found], list[InventoryEntry]]:
+    if params.nwb_files:
+        return _named_files(params.nwb_files, root), []
+    if root.is_file() or any(_is_session_itself(f, root) for f in wanted):
+        entries = [root]
+    else:
+        entries = _entries(root)
+    found: list[Found] = []
+    others: list[InventoryEntry] = []
+    for entry in entries:
+        matches = [(f, e) for f in wanted if (e := _detect(f, entry)).found]
+        if matches:
+            found += _sessions_of(entry, *matches[0])
+        else:
+            others.append(_unrecognised(entry, wanted))
+    return found, others
+
+
+def _entries(root: Path) -> list[Path]:
+    try:
+        names = sorted((e for e in os.listdir(root) if not e.startswith(".")), key=natural_key)
+    except OSError as e:
+        remedy = "Check its permissions"
+        raise DataRootError(f"cannot be listed ({e.strerror})", root, remedy) from e
+    return [root / name for name in names]
+
+
+def _is_session_itself(input_format: InputFormat, root: Path) -> bool:
+    verdict = _detect(input_format, root)
+    return verdict.found and not verdict.nested
+
+
+def _detect(input_format: InputFormat, path: Path) -> Evidence:
+    try:
+        return input_format.detect(path)
+    except (DispatchError, OSError) as e:
+        return Evidence(False, None, str(e))
+
+
+def _sessions_of(entry: Path, input_format: InputFormat, verdict: Evidence) -> list[Found]:
+    decided = str(verdict.file or "")
+    return [
+        (input_format, input_format.session_name(path), path, decided)
+        for path in input_format.session_paths(entry)
+    ]
+
+
+def _named_files(files: list[str], root: Path) -> list[Found]:
+    nwb = by_name("nwb")
+    found: list[Found] = []
+    for name in files:
+        path = next((p for p in (Path(name), root / name) if p.exists()), None)
+        if path is None:
+            remedy = "Paths are relative to the current folder, or to the data folder"
+            raise ParameterError("does not exist", f"nwb_files {name!r}", remedy)
+        absolute = Path(os.path.abspath(path))
+        found.append((nwb, nwb.session_name(absolute), absolute, str(absolute)))
+    return found
+
+
+def _unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntry:
+    reasons = "; ".join(f"{f.name}: {_detect(f, entry).why}" for f in wanted)
+    pickle = entry.suffix in (".pkl", ".pickle")
+    return InventoryEntry(
+        status="failed" if pickle else "skipped",
+        session_name=entry.name,
+        input_format=wanted[0].name if len(wanted) == 1 else AUTO,
+        reason=Reason.REFUSED if pickle else Reason.NOT_RECOGNISED,
+        message=f"{entry}: a pickle; nothing is unpickled, ever." if pickle else reasons,
+    )
+
+
+def _named_apart(found: list[Found], root: Path, given: Path) -> list[Session]:
+    """Make sessions; those that would share a name get their path in the data folder instead."""
+    counts = Counter(name.casefold() for _, name, _, _ in found)
+    sessions = []
+    for input_format, name, path, decided in found:
+        unique = name if counts[name.casefold()] == 1 else _name_by_path(path, root)
+        entry = str(given / path.relative_to(root).parts[0]) if _below(path, root) else str(given)
+        sessions.append(
+            Session(
+                name=unique,
+                path=str(path),
+                data_folder=str(root),
+                input_format=input_format.name,
+                input_folder=entry if input_format.has_input_folder else None,
+                evidence=decided,
+            )
+        )
+    return sessions
+
+
+def _below(path: Path, root: Path) -> bool:
+    return path != root and path.is_relative_to(root)
+
+
+def _name_by_path(path: Path, root: Path) -> str:
+    relative = path.relative_to(root) if _below(path, root) else path
+    return relative.as_posix().strip("/").replace("/", "-")
+
+
+def _selected(sessions: list[Session], params: DispatchParams) -> tuple[Session, ...]:
+    if not params.sessions:
+        return tuple(sessions)
+    unknown = sorted(set(params.sessions) - {s.name for s in sessions})
+    if unknown:
+        what = f"no session is called {', '.join(map(repr, unknown))}"
+        remedy = f"There are: {', '.join(s.name for s in sessions) or 'none'}"
+        raise ParameterError(what, "sessions", remedy)
+    return tuple(s for s in sessions if s.name in params.sessions)

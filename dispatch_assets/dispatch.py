@@ -1,0 +1,185 @@
+"""The whole way once: data folder in, job files and an inventory out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dispatch_assets.discovery import Discovery, discover
+from dispatch_assets.errors import AmbiguousSessionsError, DispatchError, StreamError
+from dispatch_assets.jobs import JobBuilder
+from dispatch_assets.models import InventoryEntry, Reason, SortingJob, dump_json
+from dispatch_assets.naming import job_file_name
+from dispatch_assets.params import DispatchParams
+from dispatch_assets.planning import SessionPlan, plan_session
+from dispatch_assets.store import JsonFolder
+
+INVENTORY_NAME = "inventory"  # not "jobs": consumers take every *job*.json for a job
+STALE_FOLDER = "stale"
+
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of a data folder.
+
+    Attributes
+    ----------
+    entries
+        One entry per job, and per stream, segment, session or folder that is none.
+    job_files
+        Paths of the job files written, by job key.
+    stale_files
+        Job files of earlier runs that no longer have a recording, where they were moved.
+    """
+
+    entries: tuple[InventoryEntry, ...]
+    job_files: dict[str, str]
+    stale_files: tuple[str, ...] = ()
+
+    @property
+    def exit_status(self) -> int:
+        """0 if there are jobs and nothing failed, else 1."""
+        failed = any(e.status == "failed" for e in self.entries)
+        return int(failed or not any(e.status == "job" for e in self.entries))
+
+
+def _ignore(session: str) -> None:
+    """Tell nobody about progress."""
+
+
+def plan(
+    data_folder: str | os.PathLike[str],
+    params: DispatchParams,
+    on_session: Callable[[str], None] = _ignore,
+) -> Report:
+    """Say what would be dispatched, what not, and why; writes nothing.
+
+    Raises
+    ------
+    DispatchError
+        If the data folder or the parameters make no sense; what is wrong with one session or
+        stream is an entry of the report.
+    """
+    found = discover(data_folder, params)
+    entries: list[InventoryEntry] = []
+    for session in found.sessions:
+        on_session(session.name)
+        entries += plan_session(session, params).inventory.entries
+    return Report((*entries, *found.others), {})
+
+
+def dispatch(
+    data_folder: str | os.PathLike[str],
+    results_folder: str | os.PathLike[str],
+    params: DispatchParams,
+    on_session: Callable[[str], None] = _ignore,
+) -> Report:
+    """Write one job file per recording, and an inventory of everything.
+
+    Parameters
+    ----------
+    data_folder
+        Folder of sessions, or one session.
+    results_folder
+        Where ``job_<key>.json`` and ``inventory.json`` go; made if missing.
+    params
+        What to dispatch, and how.
+    on_session
+        Called with each session's name when its turn comes.
+
+    Raises
+    ------
+    AmbiguousSessionsError
+        If there are several sessions and ``multi_session`` is off.
+    DispatchError
+        If the data folder or the parameters make no sense, or nothing can be written.
+    """
+    found = discover(data_folder, params)
+    _refuse_several(found, params, data_folder)
+    folder, entries, written = JsonFolder(results_folder), [], {}
+    for session in found.sessions:
+        on_session(session.name)
+        plan_ = plan_session(session, params)
+        for entry, job in build_jobs(plan_, params):
+            entries.append(entry)
+            if job is not None:
+                name = job_file_name(job.job_key).removesuffix(".json")
+                written[job.job_key] = str(folder.write(name, job.to_json()))
+    stale = _set_aside(Path(results_folder), {s.name for s in found.sessions}, written)
+    report = Report((*entries, *found.others), written, tuple(stale))
+    folder.write(INVENTORY_NAME, dump_json([e.model_dump(mode="json") for e in report.entries]))
+    return report
+
+
+def build_jobs(
+    session_plan: SessionPlan, params: DispatchParams
+) -> Iterator[tuple[InventoryEntry, SortingJob | None]]:
+    """Build every job of a session; one that cannot be built becomes a failed entry.
+
+    Yields
+    ------
+    entry : InventoryEntry
+        Every entry of the inventory, in order.
+    job : SortingJob or None
+        The job, if the entry is one.
+    """
+    builder = JobBuilder(session_plan, params)
+    planned = {job.entry.job_key: job for job in session_plan.jobs}
+    for entry in session_plan.inventory.entries:
+        if entry.status != "job":
+            yield entry, None
+            continue
+        try:
+            yield entry, builder.build(planned[entry.job_key])
+        except StreamError as e:
+            yield as_failed(entry, e), None
+
+
+def as_failed(entry: InventoryEntry, error: DispatchError) -> InventoryEntry:
+    """Return `entry` as the fault that kept its job from being built."""
+    reason = Reason(getattr(error, "reason", "") or Reason.UNREADABLE)
+    return entry.model_copy(
+        update={"status": "failed", "job_key": None, "reason": reason, "message": str(error)}
+    )
+
+
+def _refuse_several(found: Discovery, params: DispatchParams, data_folder: object) -> None:
+    if len(found.sessions) > 1 and not params.multi_session:
+        names = ", ".join(s.name for s in found.sessions[:5])
+        what = f"holds {len(found.sessions)} sessions ({names}), but multi_session is off"
+        remedy = "Say --multi-session to dispatch all of them, or name one with --sessions"
+        raise AmbiguousSessionsError(what, data_folder, remedy)
+
+
+def _set_aside(results: Path, sessions: set[str], written: dict[str, str]) -> list[str]:
+    """Move job files of these sessions that this run did not write into a subfolder.
+
+    Consumers take every job file in the folder, so a job that no longer exists must not stay;
+    nothing is deleted.
+    """
+    moved = []
+    for file in sorted(results.glob("job_*.json")):
+        if str(file) in written.values() or _session_of(file) not in sessions:
+            continue
+        target = results / STALE_FOLDER / file.name
+        target.parent.mkdir(exist_ok=True)
+        os.replace(file, target)
+        moved.append(str(target))
+    return moved
+
+
+def _session_of(file: Path) -> str | None:
+    """Return the session of a job file of ours; None for any other file."""
+    import json
+
+    try:
+        job = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # not ours to judge
+    ours = isinstance(job, dict) and "job_key" in job
+    return str(job["session_name"]) if ours else None
+
+

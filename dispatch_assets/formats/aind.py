@@ -1,0 +1,235 @@
+"""AIND sessions: Zarr-compressed Open Ephys data, in the old, the new and the raw layout.
+
+===========  ==========================================================================
+layout       where the data lie in the session folder
+===========  ==========================================================================
+new          ``ecephys/ecephys_compressed/<experiment>_<stream>.zarr``
+old          ``ecephys_compressed/<experiment>_<stream>.zarr``
+raw          ``ecephys/Record Node NNN/...`` as Open Ephys wrote it
+===========  ==========================================================================
+
+Beside the compressed traces stands ``ecephys_clipped``: the Open Ephys folder with every stream
+cut to its first samples, from which come the list of streams and the probe settings.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from dispatch_assets import open_ephys, zarr_store
+from dispatch_assets.errors import SessionError, StreamError
+from dispatch_assets.input_format import (
+    FIX_OR_MOVE,
+    Evidence,
+    InputFormat,
+    SkippedStream,
+    Source,
+    SourceRecording,
+    SourceSegment,
+    from_whole,
+    reading,
+)
+from dispatch_assets.models import Reason, Session
+from dispatch_assets.naming import natural_key
+from dispatch_assets.params import DispatchParams
+from dispatch_assets.probes import attach_neuropixels_probe
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+_ZARR = re.compile(r"^(?P<block>experiment\d+)_(?P<stream>.+)\.zarr$")
+_SKIPPED = ("NI-DAQ", "Rhythm")
+_COMPRESSED, _CLIPPED = "ecephys_compressed", "ecephys_clipped"
+
+
+class Aind(InputFormat):
+    """Sessions as the Allen Institute for Neural Dynamics stores them."""
+
+    name: ClassVar[str] = "aind"
+
+    def detect(self, path: Path) -> Evidence:
+        """See `InputFormat.detect`."""
+        base = _base(path)
+        if base is not None:
+            return Evidence(True, base / _COMPRESSED, "AIND's folder of compressed streams")
+        raw = _raw_recordings(path)
+        if raw:
+            return Evidence(True, raw[0].path, "an Open Ephys recording in AIND's ecephys folder")
+        return Evidence(False, None, f"neither {_COMPRESSED} nor ecephys with a recording in it")
+
+    def session_name(self, path: Path) -> str:
+        """Return the name in data_description.json, or the folder's name without one."""
+        file = path / "data_description.json"
+        if not file.is_file():
+            return path.name
+        try:
+            name = json.loads(file.read_text(encoding="utf-8"))["name"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return path.name  # read() reports the damage
+        return name if isinstance(name, str) and name.strip() else path.name
+
+    def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
+        """See `InputFormat.read`."""
+        root = Path(session.path)
+        base = _base(root)
+        if base is None:
+            if not _raw_recordings(root):
+                remedy = "Check that the session was copied completely"
+                raise SessionError("no compressed and no raw ephys data in it", root, remedy)
+            yield from open_ephys.sources(root / "ecephys", skip_names=_SKIPPED)
+            return
+        clipped = _Clipped(base / _CLIPPED)
+        stores = {}
+        for path in sorted((base / _COMPRESSED).iterdir(), key=lambda p: natural_key(p.name)):
+            match = _ZARR.match(path.name)
+            if match is not None:
+                stores[match["block"], match["stream"]] = path
+            elif path.name.endswith(".zarr"):
+                message = f"{path}: its name is not <experiment>_<stream>.zarr. {FIX_OR_MOVE}."
+                yield SkippedStream("", path.name, Reason.UNREADABLE, message)
+        for (block, stream), store in stores.items():
+            yield _source(block, stream, store, stores, clipped)
+        for block, stream in sorted(clipped.streams.keys() - stores.keys()):
+            yield _without_store(block, stream, clipped)
+
+
+def _base(path: Path) -> Path | None:
+    """Return the folder that holds the compressed data, new layout first, or None."""
+    candidates = (path / "ecephys", path)
+    return next((c for c in candidates if (c / _COMPRESSED).is_dir()), None)
+
+
+def _raw_recordings(path: Path) -> list[open_ephys.RecordingFolder]:
+    folder = path / "ecephys"
+    return open_ephys.recording_folders(folder, 3) if folder.is_dir() else []
+
+
+class _Clipped:
+    """The clipped Open Ephys folder, if there is one."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.recordings = open_ephys.recording_folders(folder) if folder.is_dir() else []
+
+    @functools.cached_property
+    def streams(self) -> dict[tuple[str, str], list[Path]]:
+        """Return the data files of every stream, by (block, stream)."""
+        found: dict[tuple[str, str], list[Path]] = {}
+        for recording in self.recordings:
+            for stream in open_ephys.streams(recording):
+                key = f"experiment{recording.experiment}", stream.name
+                found.setdefault(key, []).append(stream.path / "continuous.dat")
+        return found
+
+    def settings(self, block: str, stream: str) -> Path | None:
+        """Return the settings file of the experiment, of the stream's own record node."""
+        node = stream.partition("#")[0]
+        files = [
+            r.settings
+            for r in self.recordings
+            if f"experiment{r.experiment}" == block and r.node in ("", node)
+        ]
+        return files[0] if files else None
+
+
+def _source(
+    block: str,
+    stream: str,
+    store: Path,
+    stores: dict[tuple[str, str], Path],
+    clipped: _Clipped,
+) -> Source:
+    if any(s in stream for s in _SKIPPED):
+        return SkippedStream(block, stream, Reason.AUXILIARY_STREAM, "analog inputs, no probe")
+    if re.search(r"(^|[-_. ])LFP$", stream):
+        message = "LFP band; goes with the job of the AP stream of the same name"
+        return SkippedStream(block, stream, Reason.LFP_BAND, message)
+    source = _recording(block, stream, store, clipped)
+    lfp_stream = stream.removesuffix("AP") + "LFP"
+    lfp = stores.get((block, lfp_stream)) if stream.endswith("AP") else None
+    return replace(source, lfp=_recording(block, lfp_stream, lfp, clipped) if lfp else None)
+
+
+def _recording(block: str, stream: str, store: Path, clipped: _Clipped) -> SourceRecording:
+    problem: StreamError | None = None
+    n_segments = 1
+    try:
+        zarr_store.check_store(store)
+        n_segments = int(zarr_store.attributes(store)["num_segments"])
+    except (KeyError, TypeError, ValueError) as e:
+        what = f"is no recording that SpikeInterface wrote ({e!r})"
+        problem = StreamError(what, store, FIX_OR_MOVE, Reason.UNREADABLE)
+    except StreamError as e:
+        problem = e
+    metadata = (".zattrs", ".zgroup", "channel_ids", "properties")
+    settings = clipped.settings(block, stream)
+    return SourceRecording(
+        block=block,
+        stream=stream,
+        segments=tuple(_segment(store, i, problem) for i in range(n_segments)),
+        open_segments=from_whole(_opener(store, stream, settings)),
+        shared_files=tuple(store / name for name in metadata if (store / name).exists()),
+    )
+
+
+def _segment(store: Path, index: int, problem: StreamError | None) -> SourceSegment:
+    traces, times = store / f"traces_seg{index}", store / f"times_seg{index}"
+    files = tuple(f for f in (traces, times) if f.is_dir())
+    if problem is None:
+        try:
+            problem = _check_arrays(traces, files)
+        except StreamError as e:
+            problem = e
+    return SourceSegment(index, files, problem)
+
+
+def _check_arrays(traces: Path, folders: tuple[Path, ...]) -> StreamError | None:
+    if traces not in folders:
+        what = "the store announces this segment, but it is missing"
+        return StreamError(what, traces, FIX_OR_MOVE, Reason.MISSING_FILE)
+    if zarr_store.array_shape(traces)[0] == 0:
+        return StreamError("the stream has no samples", traces, "", Reason.EMPTY)
+    for folder in folders:
+        n_missing = zarr_store.n_missing_chunks(folder)
+        if n_missing:
+            what = f"{n_missing} chunks are missing, and would be read as zeros"
+            return StreamError(what, folder, FIX_OR_MOVE, Reason.TRUNCATED)
+    return None
+
+
+def _opener(store: Path, stream: str, settings: Path | None) -> Callable[[], BaseRecording]:
+    def open_whole() -> BaseRecording:
+        from spikeinterface.core import read_zarr
+
+        with reading(store):
+            recording = read_zarr(store)
+            if _has_blank_probe(recording) and settings is not None:
+                attach_neuropixels_probe(recording, settings, stream)
+        return recording
+
+    return open_whole
+
+
+def _has_blank_probe(recording: BaseRecording) -> bool:
+    """Return whether a probe's name is blank, as in stores written before its bug was fixed."""
+    if not recording.has_probe():
+        return True
+    probes = recording.get_probegroup().probes
+    return any("" in (p.name, p.annotations.get("name")) for p in probes)
+
+
+def _without_store(block: str, stream: str, clipped: _Clipped) -> SkippedStream:
+    """Say why a stream of the clipped folder has no compressed store."""
+    if any(s in stream for s in _SKIPPED):
+        return SkippedStream(block, stream, Reason.AUXILIARY_STREAM, "analog inputs, no probe")
+    files = clipped.streams[block, stream]
+    if any(f.is_file() and f.stat().st_size for f in files):
+        message = f"{clipped.folder} has this stream, {_COMPRESSED} does not. {FIX_OR_MOVE}."
+        return SkippedStream(block, stream, Reason.MISSING_FILE, message)
+    return SkippedStream(block, stream, Reason.EMPTY, "the stream has no samples")

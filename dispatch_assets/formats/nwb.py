@@ -1,0 +1,247 @@
+"""NWB files, HDF5 and Zarr: every ElectricalSeries under acquisition is a stream."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from dispatch_assets import zarr_store
+from dispatch_assets.errors import SessionError, StreamError
+from dispatch_assets.input_format import (
+    FIX_OR_MOVE,
+    Evidence,
+    InputFormat,
+    SkippedStream,
+    Source,
+    SourceRecording,
+    SourceSegment,
+    from_whole,
+    reading,
+)
+from dispatch_assets.models import Reason, Session
+from dispatch_assets.naming import natural_key
+from dispatch_assets.params import DispatchParams
+
+if TYPE_CHECKING:
+    import numpy as np
+    from probeinterface import Probe
+    from spikeinterface.core import BaseRecording
+
+MIN_AP_RATE_HZ = 10_000.0  # upstream's border between AP and LFP
+MAX_DEPTH = 3  # DANDI keeps files in subject folders
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_CONTACT_RADIUS_UM = 5.0  # NWB does not store contact sizes; upstream's choice
+_NO_LOCATIONS = (
+    "Add rel_x and rel_y to the electrodes table, or read the file with input 'spikeinterface', "
+    "reader_type 'nwb' and probe_paths"
+)
+
+
+class Nwb(InputFormat):
+    """Neurodata Without Borders files."""
+
+    name: ClassVar[str] = "nwb"
+    has_input_folder: ClassVar[bool] = False
+
+    def detect(self, path: Path) -> Evidence:
+        """See `InputFormat.detect`."""
+        if _is_nwb(path):
+            return Evidence(True, path, "an NWB file")
+        found = _nwb_files(path, MAX_DEPTH) if path.is_dir() else []
+        if found:
+            return Evidence(True, found[0], "an NWB file in it", nested=True)
+        return Evidence(False, None, "no NWB file (HDF5 or Zarr, *.nwb or *.nwb.zarr)")
+
+    def session_paths(self, entry: Path) -> list[Path]:
+        """Return every NWB file in `entry`: each is a session."""
+        return [entry] if _is_nwb(entry) else _nwb_files(entry, MAX_DEPTH)
+
+    def session_name(self, path: Path) -> str:
+        """Return the file's name without its endings."""
+        return path.name.removesuffix(".zarr").removesuffix(".nwb")
+
+    def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
+        """See `InputFormat.read`."""
+        path = Path(session.path)
+        try:
+            if path.is_dir():
+                zarr_store.check_store(path)
+            with reading(path):
+                series = _series_paths(path)
+        except StreamError as e:
+            raise SessionError(e.what, e.where, e.remedy) from e
+        if not series:
+            raise SessionError("holds no ElectricalSeries", path, "Nothing to sort in it")
+        for name in sorted(series, key=natural_key):
+            yield from _sources(path, name)
+
+
+def _is_nwb(path: Path) -> bool:
+    if path.is_dir():
+        named = path.name.endswith((".nwb", ".nwb.zarr", ".zarr"))
+        return named and zarr_store.is_zarr(path) and "nwb_version" in _safe_attributes(path)
+    if not path.name.endswith(".nwb") or not path.is_file():
+        return False
+    with path.open("rb") as f:
+        return f.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
+
+
+def _safe_attributes(path: Path) -> dict[str, Any]:
+    try:
+        return zarr_store.attributes(path)
+    except StreamError:
+        return {}  # a damaged store with an NWB name is not recognised; `formats` says so
+
+
+def _nwb_files(folder: Path, max_depth: int) -> list[Path]:
+    found = []
+    for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
+        if _is_nwb(path):
+            found.append(path)
+        elif max_depth > 1 and path.is_dir() and not zarr_store.is_zarr(path):
+            found += _nwb_files(path, max_depth - 1)
+    return found
+
+
+def _series_paths(path: Path) -> list[str]:
+    from spikeinterface.extractors.nwbextractors import NwbRecordingExtractor
+
+    return [str(p) for p in NwbRecordingExtractor.fetch_available_electrical_series_paths(path)]
+
+
+def _sources(path: Path, series: str) -> Iterator[Source]:
+    stream = series.replace("/", "-")
+    if not series.startswith("acquisition"):
+        message = "processed data, not under acquisition"
+        yield SkippedStream("block0", stream, Reason.AUXILIARY_STREAM, message)
+        return
+    open_whole = functools.cache(lambda: _open(path, series))
+    try:
+        recording = open_whole()
+    except StreamError as e:
+        yield SkippedStream("block0", stream, Reason(e.reason), str(e))
+        return
+    rate_hz = recording.get_sampling_frequency()
+    if rate_hz < MIN_AP_RATE_HZ:
+        message = f"sampled at {rate_hz:g} Hz, a field potential"
+        yield SkippedStream("block0", stream, Reason.LFP_BAND, message)
+        return
+    yield SourceRecording(
+        block="block0",
+        stream=stream,
+        segments=(SourceSegment(0, (path,), _problem(path, stream, recording)),),
+        open_segments=from_whole(open_whole),
+        probe_dict=functools.partial(_probe_dict, recording),
+    )
+
+
+def _problem(path: Path, stream: str, recording: BaseRecording) -> StreamError | None:
+    import numpy as np
+
+    where = f"{path} ({stream})"
+    if recording.get_num_samples() == 0:
+        return StreamError("the stream has no samples", where, "", Reason.EMPTY)
+    if not recording.has_probe():
+        what = "its electrodes have no positions"
+        return StreamError(what, where, _NO_LOCATIONS, Reason.NO_PROBE)
+    if not np.isfinite(recording.get_channel_locations()).all():
+        what = "some of its electrodes have no position (NaN)"
+        return StreamError(what, where, _NO_LOCATIONS, Reason.NO_PROBE)
+    return None
+
+
+def _open(path: Path, series: str) -> BaseRecording:
+    from spikeinterface.extractors import read_nwb_recording
+
+    with reading(f"{path} ({series})", FIX_OR_MOVE):
+        recording = read_nwb_recording(path, electrical_series_path=series, load_time_vector=True)
+        if recording.has_probe():
+            _name_probes(recording, path, series)
+    return recording
+
+
+def _name_probes(recording: BaseRecording, path: Path, series: str) -> None:
+    """Rebuild the probes from the devices: SpikeInterface makes one of every electrode group."""
+    import numpy as np
+    from probeinterface import ProbeGroup
+
+    groups = np.asarray(recording.get_channel_groups()).astype(str)
+    positions = recording.get_channel_locations()[:, :2]
+    devices = _devices(path, sorted(set(groups)))
+    probegroup = ProbeGroup()
+    for name in sorted({device["name"] for device in devices.values()}):
+        members = [g for g in devices if devices[g]["name"] == name]
+        channels = np.flatnonzero(np.isin(groups, members))
+        probegroup.add_probe(
+            _probe(devices, members, groups[channels], positions[channels], channels, recording)
+        )
+    recording.set_probegroup(probegroup, check_overlap=False)
+    recording.set_channel_groups(groups)
+
+
+def _probe(
+    devices: dict[str, dict[str, str]],
+    members: list[str],
+    groups: np.ndarray[Any, Any],
+    positions: np.ndarray[Any, Any],
+    channels: np.ndarray[Any, Any],
+    recording: BaseRecording,
+) -> Probe:
+    from probeinterface import Probe
+
+    device = devices[members[0]]
+    probe = Probe(
+        ndim=2, si_units="um", name=device["name"], manufacturer=device["manufacturer"] or None
+    )
+    probe.set_contacts(
+        positions=positions, shapes="circle", shape_params={"radius": _CONTACT_RADIUS_UM}
+    )
+    probe.set_contact_ids([str(recording.channel_ids[c]) for c in channels])
+    probe.set_device_channel_indices(channels)
+    if len(members) > 1:
+        probe.set_shank_ids(groups)
+    if device["description"]:
+        probe.annotate(description=device["description"])
+    locations = {devices[g]["location"] for g in members}
+    if len(locations) == 1:
+        probe.annotate(electrode_group_location=locations.pop())
+    return probe
+
+
+def _devices(path: Path, group_names: list[str]) -> dict[str, dict[str, str]]:
+    """Return name, manufacturer and description of the device of each electrode group."""
+    with _nwb_io(path)() as io:
+        groups = io.read().electrode_groups
+        found = {}
+        for name in group_names:
+            device = groups[name].device if name in groups else None
+            found[name] = {
+                "name": getattr(device, "name", None) or "probe",
+                "manufacturer": _manufacturer(device),
+                "description": getattr(device, "description", None) or "",
+                "location": getattr(groups.get(name), "location", None) or "",
+            }
+    return found
+
+
+def _manufacturer(device: object) -> str:
+    model = getattr(device, "model", None)  # NWB 2.9 moved the manufacturer to the device's model
+    return getattr(model, "manufacturer", None) or getattr(device, "manufacturer", None) or ""
+
+
+def _nwb_io(path: Path) -> Callable[[], Any]:
+    if path.is_dir():
+        from hdmf_zarr import NWBZarrIO
+
+        return functools.partial(NWBZarrIO, str(path), "r")
+    from pynwb import NWBHDF5IO
+
+    return functools.partial(NWBHDF5IO, str(path), "r", load_namespaces=True)
+
+
+def _probe_dict(recording: BaseRecording) -> dict[str, Any]:
+    """Return the whole probe (the first one of several) in probeinterface's JSON form."""
+    probe: dict[str, Any] = recording.get_probegroup().probes[0].to_dict(array_as_list=True)
+    return probe

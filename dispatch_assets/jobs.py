@@ -1,0 +1,291 @@
+"""From a planned job to its JSON: open the recording, check its times, describe it."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dispatch_assets.errors import StreamError
+from dispatch_assets.input_format import SourceSegment, reading
+from dispatch_assets.models import (
+    Discontinuity,
+    Reason,
+    SegmentClock,
+    SortingJob,
+    TimestampReport,
+)
+from dispatch_assets.npy import npy_length, npy_reader
+from dispatch_assets.params import DispatchParams
+from dispatch_assets.planning import PlannedJob, SessionPlan, lfp_positions
+from dispatch_assets.recording_json import has_times_set_by_hand, recording_to_dict
+from dispatch_assets.timestamps import CHUNK_SAMPLES, MAX_LISTED, check_times
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+
+class JobBuilder:
+    """Builds the jobs of one session; what jobs share (a clock, a recording) is looked at once.
+
+    Parameters
+    ----------
+    plan
+        The session's plan.
+    params
+        The parameters that it was made with.
+    """
+
+    def __init__(self, plan: SessionPlan, params: DispatchParams) -> None:
+        self.plan, self.params = plan, params
+        self._clocks: dict[tuple[str, str, tuple[int, ...]], TimestampReport] = {}
+
+    def build(self, planned: PlannedJob) -> SortingJob:
+        """Build one job.
+
+        Raises
+        ------
+        StreamError
+            If the recording cannot be opened, or its times cannot be read.
+        """
+        entry, source = planned.entry, planned.source
+        where = f"{self.plan.session.path} ({source.stream})"
+        recording = source.open_segments(planned.positions)
+        with reading(where):
+            report = self._report(planned, recording)
+            clipped = _clip(recording, self.params)
+            # samples count where the clock does not
+            duration = _duration_s(clipped, regular=report.verdict in ("regular", "reset"))
+            part = _select_group(clipped, entry.group)
+            lfp, lfp_warnings = self._lfp(planned, part)
+            described = recording_to_dict(part, Path(self.plan.session.data_folder))
+        return SortingJob(
+            session_name=entry.session_name,
+            recording_name=str(entry.recording_name),
+            recording_dict=described,
+            skip_times=report.verdict == "reset",
+            duration=round(duration, 2),
+            input_folder=self.plan.session.input_folder,
+            debug=self.params.debug,
+            recording_lfp_dict=lfp,
+            probe_dict=source.probe_dict() if source.probe_dict is not None else None,
+            multi_input=self.params.multi_session,
+            job_key=str(entry.job_key),
+            input_format=entry.input_format,
+            block=entry.block,
+            stream=entry.stream,
+            segment=entry.segment,
+            group=entry.group,
+            n_channels=part.get_num_channels(),
+            n_samples=[part.get_num_samples(i) for i in range(part.get_num_segments())],
+            sampling_frequency_hz=float(part.get_sampling_frequency()),
+            probe_names=entry.probe_names,
+            fingerprint=str(entry.fingerprint),
+            timestamps=report,
+            warnings=[*source.warnings, *_clock_warnings(report), *lfp_warnings],
+            parameters_hash=self.plan.inventory.parameters_hash,
+            versions=software_versions(),
+        )
+
+    def _report(self, planned: PlannedJob, recording: BaseRecording) -> TimestampReport:
+        key = (planned.source.block, planned.source.stream, planned.positions)
+        if key not in self._clocks:
+            segments = [planned.source.segments[i] for i in planned.positions]
+            self._clocks[key] = timestamp_report(
+                recording, segments, skip=self.params.skip_timestamps_check
+            )
+        return self._clocks[key]
+
+    def _lfp(
+        self, planned: PlannedJob, part: BaseRecording
+    ) -> tuple[dict[str, Any] | None, list[str]]:
+        lfp_source, positions = planned.source.lfp, lfp_positions(planned.source, planned.positions)
+        if lfp_source is None:
+            return None, []
+        if positions is None:
+            return None, ["the LFP of this recording is missing or damaged; see the inventory"]
+        try:
+            lfp = _clip(lfp_source.open_segments(positions), self.params)
+        except StreamError as e:
+            return None, [f"the LFP of this recording is left out: {e}"]
+        matching = _select_like(lfp, part, planned.entry.group)
+        if matching is None:
+            return None, ["the LFP is left out: its channels do not match those of the AP band"]
+        return recording_to_dict(matching, Path(self.plan.session.data_folder)), []
+
+
+def timestamp_report(
+    recording: BaseRecording, segments: Sequence[SourceSegment], *, skip: bool
+) -> TimestampReport:
+    """Check the times of a recording, segment by segment, without loading them whole.
+
+    Parameters
+    ----------
+    recording
+        The recording, all channels, before any clip.
+    segments
+        Its segments' sources, one per segment of `recording`.
+    skip
+        Do not look at the times; they are kept.
+    """
+    clocks = [_clock(recording, i, s, skip=skip) for i, s in enumerate(segments)]
+    reasons = [c.reset_reason for c in clocks if c.reset_reason]
+    if reasons:
+        return TimestampReport(
+            verdict="reset",
+            message=f"Times are reset to a regular clock: {reasons[0]}.",
+            segments=clocks,
+        )
+    if not any(c.explicit for c in clocks):
+        message = "The recording has a regular clock."
+        return TimestampReport(verdict="regular", message=message, segments=clocks)
+    if skip:
+        message = "The timestamps were kept without being checked, as requested."
+        return TimestampReport(verdict="not_checked", message=message, segments=clocks)
+    message = "The timestamps were checked and kept."
+    return TimestampReport(verdict="kept", message=message, segments=clocks)
+
+
+def _clock(
+    recording: BaseRecording, segment: int, source: SourceSegment, *, skip: bool
+) -> SegmentClock:
+    n_samples = recording.get_num_samples(segment)
+    lost = _lost_samples(source.sample_numbers) if source.sample_numbers is not None else []
+    if skip:
+        explicit = recording.has_time_vector(segment)
+        return SegmentClock(
+            n_samples=n_samples, explicit=explicit, checked=False, lost_samples=lost
+        )
+    if source.times_problem is not None:
+        return SegmentClock(
+            n_samples=n_samples,
+            explicit=True,
+            reset_reason=source.times_problem,
+            lost_samples=lost,
+        )
+    if not recording.has_time_vector(segment):  # a regular clock needs no look
+        t_start_s = float(recording.get_start_time(segment))
+        return SegmentClock(
+            n_samples=n_samples,
+            explicit=False,
+            checked=False,
+            t_start_s=t_start_s,
+            lost_samples=lost,
+        )
+    rate_hz = float(recording.get_sampling_frequency())
+    clock = check_times(_times_reader(recording, segment), n_samples, n_samples, rate_hz)
+    reason = clock.reset_reason
+    if reason is None and has_times_set_by_hand(recording):
+        reason = "they were set by hand, and a job holds no time vector"
+    return clock.model_copy(update={"lost_samples": lost, "reset_reason": reason})
+
+
+def _times_reader(recording: BaseRecording, segment: int) -> Any:
+    """Return ``read(start, stop)`` for a segment's times; maps are read as plain files.
+
+    Mapped pages count as resident memory, which a look at the whole clock would fill.
+    """
+    vector = recording.segments[segment].get_times_kwargs()["time_vector"]
+    if isinstance(vector, np.memmap) and vector.ndim == 1 and vector.filename is not None:
+        return functools.partial(_read_mapped, vector.filename, vector.dtype, int(vector.offset))
+    return lambda start, stop: recording.get_times(
+        segment_index=segment, start_frame=start, end_frame=stop
+    )
+
+
+def _read_mapped(
+    path: Any, dtype: np.dtype[Any], offset: int, start: int, stop: int
+) -> np.ndarray[Any, Any]:
+    at = offset + start * dtype.itemsize
+    return np.fromfile(path, dtype, count=stop - start, offset=at)
+
+
+def _lost_samples(counter: Path) -> list[Discontinuity]:
+    """Return the breaks in an acquisition's sample counter; two reads if there are none."""
+    n = npy_length(counter)
+    read = npy_reader(counter)
+    if n < 2 or int(read(n - 1, n)[0]) - int(read(0, 1)[0]) == n - 1:
+        return []
+    found: list[Discontinuity] = []
+    for start in range(0, n - 1, CHUNK_SAMPLES):
+        numbers = read(start, min(start + CHUNK_SAMPLES + 1, n))
+        steps = np.diff(numbers)
+        for i in np.flatnonzero(steps != 1)[: MAX_LISTED - len(found)]:
+            at = start + int(i) + 1
+            found.append(Discontinuity(sample=at, lost=int(steps[i]) - 1))
+    return found
+
+
+def _clock_warnings(report: TimestampReport) -> list[str]:
+    warnings = [report.message] if report.verdict == "reset" else []
+    for i, clock in enumerate(report.segments):
+        if clock.lost_samples:
+            n = sum(d.lost or 0 for d in clock.lost_samples)
+            places = len(clock.lost_samples)
+            warnings.append(f"segment {i + 1}: the sample counter jumps at {places} places ({n})")
+    return warnings
+
+
+def _clip(recording: BaseRecording, params: DispatchParams) -> BaseRecording:
+    """Clip every segment to the debug duration, if debugging."""
+    if not params.debug:
+        return recording
+    from spikeinterface.core import append_recordings
+
+    wanted = max(1, int(params.debug_duration * recording.get_sampling_frequency()))
+    n = recording.get_num_segments()
+    parts = [recording] if n == 1 else [recording.select_segments([i]) for i in range(n)]
+    clipped = [
+        p.frame_slice(start_frame=0, end_frame=min(wanted, p.get_num_samples())) for p in parts
+    ]
+    return clipped[0] if n == 1 else append_recordings(clipped)
+
+
+def _duration_s(recording: BaseRecording, *, regular: bool) -> float:
+    n_segments = recording.get_num_segments()
+    by_clock = np.nan if regular else float(recording.get_total_duration())
+    if np.isfinite(by_clock):
+        return by_clock
+    n_samples = sum(recording.get_num_samples(i) for i in range(n_segments))
+    return float(n_samples / recording.get_sampling_frequency())
+
+
+def _select_group(recording: BaseRecording, group: str | None) -> BaseRecording:
+    if group is None:
+        return recording
+    members = np.asarray(recording.get_channel_groups()).astype(str) == group
+    if not members.any():
+        raise StreamError(
+            f"has no channel group {group!r} any more",
+            "",
+            "Run the inventory again",
+            Reason.UNREADABLE,
+        )
+    return recording.select_channels(recording.channel_ids[members])
+
+
+def _select_like(lfp: BaseRecording, ap: BaseRecording, group: str | None) -> BaseRecording | None:
+    """Return the LFP channels of the same group, or else of the same contacts; None if neither."""
+    if group is None:
+        return lfp
+    groups = np.asarray(lfp.get_channel_groups()).astype(str)
+    n_same = int(np.count_nonzero(groups == group))
+    if n_same and n_same < len(groups):
+        return lfp.select_channels(lfp.channel_ids[groups == group])
+    if not lfp.has_channel_location():
+        return None
+    wanted = {tuple(p) for p in np.round(ap.get_channel_locations(), 3).tolist()}
+    here = [tuple(p) in wanted for p in np.round(lfp.get_channel_locations(), 3).tolist()]
+    return lfp.select_channels(lfp.channel_ids[here]) if sum(here) == len(wanted) else None
+
+
+@functools.cache
+def software_versions() -> dict[str, str]:
+    """Return the versions of the software that writes a job."""
+    from importlib.metadata import version
+
+    packages = ("dispatch_assets", "spikeinterface", "neo", "probeinterface", "numpy")
+    return {p: version(p) for p in packages}

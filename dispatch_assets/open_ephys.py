@@ -1,0 +1,315 @@
+"""Open Ephys binary folders: what the acquisition software wrote, stream by stream.
+
+The layout is ``[Record Node NNN/]experimentE/recordingR/structure.oebin`` with one folder per
+stream below ``continuous/``. An experiment is a block, a recording is a segment. Every recording
+folder is opened by itself: what is broken or different in one does not concern the others.
+Used by the formats ``openephys`` and ``aind`` (uncompressed sessions).
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dispatch_assets.errors import SessionError, StreamError
+from dispatch_assets.input_format import (
+    FIX_OR_MOVE,
+    SkippedStream,
+    Source,
+    SourceRecording,
+    SourceSegment,
+    reading,
+)
+from dispatch_assets.models import Reason
+from dispatch_assets.naming import natural_key
+from dispatch_assets.npy import npy_length
+from dispatch_assets.probes import attach_neuropixels_probe
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+MAX_DEPTH = 5
+MIN_AP_RATE_HZ = 10_000.0  # upstream's border between AP and LFP bands
+MIN_LFP_RATE_HZ = 1_000.0  # slower streams are no field potentials (motion sensors, temperatures)
+_BYTES_PER_SAMPLE = 2  # Open Ephys stores 16-bit integers
+_LFP = re.compile(r"(^|[-_. ])LFP$")
+_RECORDING = re.compile(r"^recording(\d+)$")
+_EXPERIMENT = re.compile(r"^experiment(\d+)$")
+
+
+@dataclass(frozen=True)
+class RecordingFolder:
+    """One ``recordingR`` folder."""
+
+    path: Path
+    node: str  # "Record Node 101", or empty for folders without nodes
+    experiment: int
+    recording: int
+
+    @property
+    def settings(self) -> Path:
+        """The settings file of its experiment."""
+        name = "settings.xml" if self.experiment == 1 else f"settings_{self.experiment}.xml"
+        return self.path.parents[1] / name
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One continuous stream of one recording folder, as structure.oebin describes it."""
+
+    folder: RecordingFolder
+    name: str  # "Record Node 101#Neuropix-PXI-100.ProbeA-AP"
+    processor: str
+    rate_hz: float
+    channel_names: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """Folder of the stream's files."""
+        return self.folder.path / "continuous" / self.name.rpartition("#")[2]
+
+    @property
+    def sync_times(self) -> Path | None:
+        """The file of synchronised times in seconds, or None."""
+        if (self.path / "sample_numbers.npy").is_file():  # GUI 0.6 and later
+            times = self.path / "timestamps.npy"
+        else:  # before, timestamps.npy held sample numbers
+            times = self.path / "synchronized_timestamps.npy"
+        return times if times.is_file() else None
+
+    @property
+    def sample_numbers(self) -> Path | None:
+        """The file of the acquisition's sample counter, or None."""
+        files = (self.path / "sample_numbers.npy", self.path / "timestamps.npy")
+        return next((f for f in files if f.is_file()), None)
+
+
+def recording_folders(root: Path, max_depth: int = MAX_DEPTH) -> list[RecordingFolder]:
+    """Find the recording folders below `root`, in order of node, experiment and recording."""
+    found = [_recording_folder(f) for f in _oebin_files(root, max_depth)]
+    return sorted(
+        (f for f in found if f is not None),
+        key=lambda f: (natural_key(f.node), f.experiment, f.recording, f.path),
+    )
+
+
+def _oebin_files(folder: Path, max_depth: int) -> Iterator[Path]:
+    if (folder / "structure.oebin").is_file():
+        yield folder / "structure.oebin"
+    elif max_depth > 0:
+        try:
+            children = sorted(p for p in folder.iterdir() if p.is_dir())
+        except OSError as e:
+            what = f"cannot be listed ({e.strerror})"
+            raise SessionError(what, folder, "Check its permissions") from e
+        for child in children:
+            yield from _oebin_files(child, max_depth - 1)
+
+
+def _recording_folder(oebin: Path) -> RecordingFolder | None:
+    folder = oebin.parent
+    recording, experiment = _RECORDING.match(folder.name), _EXPERIMENT.match(folder.parent.name)
+    if recording is None or experiment is None:
+        return None
+    node = folder.parents[1].name
+    node = node if node.startswith("Record") else ""
+    return RecordingFolder(folder, node, int(experiment[1]), int(recording[1]))
+
+
+def sources(root: Path, *, skip_names: tuple[str, ...] = ()) -> Iterator[Source]:
+    """List every stream of every experiment below `root`.
+
+    Parameters
+    ----------
+    root
+        Session folder.
+    skip_names
+        Streams whose name contains one of these are auxiliary.
+
+    Yields
+    ------
+    Source
+        Streams that can be dispatched, and those that are left out with the reason.
+    """
+    folders = recording_folders(root)
+    if not folders:
+        remedy = "Check that the session was copied completely"
+        raise SessionError("no experimentE/recordingR/structure.oebin in it", root, remedy)
+    for experiment in sorted({f.experiment for f in folders}):
+        of_block = [f for f in folders if f.experiment == experiment]
+        yield from _block_sources(f"experiment{experiment}", of_block, skip_names)
+
+
+def _block_sources(
+    block: str, folders: list[RecordingFolder], skip_names: tuple[str, ...]
+) -> Iterator[Source]:
+    index = {r: i for i, r in enumerate(sorted({f.recording for f in folders}))}
+    by_name: dict[str, list[Stream]] = defaultdict(list)
+    for folder in folders:
+        try:
+            for stream in streams(folder):
+                by_name[stream.name].append(stream)
+        except StreamError as e:
+            name = f"{folder.node}#*" if folder.node else "*"
+            yield SkippedStream(block, name, Reason.UNREADABLE, str(e))
+    for name in sorted(by_name, key=natural_key):
+        yield from _stream_sources(block, by_name, name, index, skip_names)
+
+
+def streams(folder: RecordingFolder) -> list[Stream]:
+    """Return the continuous streams that a recording's structure.oebin names.
+
+    Raises
+    ------
+    StreamError
+        If it is damaged.
+    """
+    oebin = folder.path / "structure.oebin"
+    prefix = f"{folder.node}#" if folder.node else ""
+    with reading(oebin):
+        structure: dict[str, Any] = json.loads(oebin.read_text(encoding="utf-8"))
+        return [
+            Stream(
+                folder,
+                prefix + str(info["folder_name"]).split("/")[0],
+                str(info.get("source_processor_name", info["folder_name"])),
+                float(info["sample_rate"]),
+                tuple(str(c["channel_name"]) for c in info["channels"]),
+            )
+            for info in structure.get("continuous", [])
+        ]
+
+
+def _stream_sources(
+    block: str,
+    by_name: dict[str, list[Stream]],
+    name: str,
+    index: dict[int, int],
+    skip_names: tuple[str, ...],
+) -> Iterator[Source]:
+    first = by_name[name][0]
+    left_out = _left_out(first, skip_names)
+    if left_out is not None:
+        missing = next((p for s in by_name[name] if (p := _missing(s)) is not None), None)
+        if missing is not None and left_out[0] == Reason.LFP_BAND:
+            left_out = Reason.MISSING_FILE, str(missing)
+        yield SkippedStream(block, name, *left_out)
+    else:
+        source = _source(block, by_name[name], index)
+        lfp = by_name.get(name.removesuffix("AP") + "LFP") if name.endswith("AP") else None
+        yield replace(source, lfp=_source(block, lfp, index) if lfp else None)
+        if any("ADC" in c for c in first.channel_names):
+            message = "analog inputs of the acquisition board"
+            yield SkippedStream(block, f"{name}_ADC", Reason.AUXILIARY_STREAM, message)
+    if any("SYNC" in c for c in first.channel_names):
+        yield SkippedStream(block, f"{name}SYNC", Reason.SYNC_STREAM, "the probe's sync channel")
+
+
+def _left_out(stream: Stream, skip_names: tuple[str, ...]) -> tuple[Reason, str] | None:
+    """Say why a stream is not meant to be sorted, judging by its last name part and its rate."""
+    last = stream.name.rpartition("#")[2].rpartition(".")[2]
+    if stream.processor.startswith(("NI-DAQ", "NIDAQ")) or last.endswith("ADC"):
+        return Reason.AUXILIARY_STREAM, "analog inputs, no probe"
+    if any(s in stream.name for s in skip_names):
+        return Reason.AUXILIARY_STREAM, f"its name contains {' or '.join(skip_names)}"
+    if _LFP.search(last):
+        return Reason.LFP_BAND, "LFP band; goes with the job of the AP stream of the same name"
+    if stream.rate_hz < MIN_LFP_RATE_HZ:
+        return Reason.AUXILIARY_STREAM, f"sampled at {stream.rate_hz:g} Hz, no spikes in it"
+    if stream.rate_hz < MIN_AP_RATE_HZ:
+        return Reason.LFP_BAND, f"sampled at {stream.rate_hz:g} Hz, a field potential"
+    return None
+
+
+def _source(block: str, parts: list[Stream], index: dict[int, int]) -> SourceRecording:
+    return SourceRecording(
+        block=block,
+        stream=parts[0].name,
+        segments=tuple(_segment(s, index[s.folder.recording]) for s in parts),
+        open_segments=_Opener(parts),
+    )
+
+
+def _segment(stream: Stream, index: int) -> SourceSegment:
+    names = ("continuous.dat", "timestamps.npy", "sample_numbers.npy", "synchronized_timestamps.npy")
+    files = [stream.path / n for n in names if (stream.path / n).is_file()]
+    metadata = [f for f in (stream.folder.settings,) if f.is_file()]
+    try:
+        problem, times_problem = _check_files(stream)
+    except StreamError as e:
+        problem, times_problem = e, None
+    return SourceSegment(
+        index,
+        (stream.folder.path / "structure.oebin", *metadata, *files),
+        problem,
+        stream.sample_numbers if stream.sync_times is not None else None,
+        times_problem,
+    )
+
+
+def _missing(stream: Stream) -> StreamError | None:
+    dat = stream.path / "continuous.dat"
+    if dat.is_file():
+        return None
+    what = "structure.oebin names this stream, but its file is missing"
+    return StreamError(what, dat, FIX_OR_MOVE, Reason.MISSING_FILE)
+
+
+def _check_files(stream: Stream) -> tuple[StreamError | None, str | None]:
+    """Compare the lengths of a stream's files: a problem of the data, one of the times."""
+    dat, n_channels = stream.path / "continuous.dat", len(stream.channel_names)
+    missing = _missing(stream)
+    if missing is not None:
+        return missing, None
+    size = dat.stat().st_size
+    n_samples, rest = divmod(size, n_channels * _BYTES_PER_SAMPLE)
+    if rest:
+        what = f"{size} bytes are not a whole number of samples of {n_channels} channels"
+        return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED), None
+    counter, times = stream.sample_numbers, stream.sync_times
+    n_counted = npy_length(counter) if counter is not None else None
+    if n_counted is not None and n_samples < n_counted:
+        assert counter is not None
+        what = f"{n_samples} samples on disk, {n_counted} according to {counter.name}"
+        return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED), None
+    if n_samples == 0:
+        return StreamError("the stream has no samples", dat, "", Reason.EMPTY), None
+    n_times = npy_length(times) if times is not None else n_samples
+    if n_times != n_samples:
+        return None, f"{n_times} timestamps for {n_samples} samples"
+    return None, None
+
+
+class _Opener:
+    """Opens segments of one stream, each recording folder once."""
+
+    def __init__(self, streams: Sequence[Stream]) -> None:
+        self.streams = streams
+        self._segment = functools.cache(self._open)
+
+    def __call__(self, positions: Sequence[int]) -> BaseRecording:
+        from spikeinterface.core import append_recordings
+
+        parts = [self._segment(i) for i in positions]
+        with reading(self.streams[positions[0]].path):
+            return parts[0] if len(parts) == 1 else append_recordings(parts)
+
+    def _open(self, position: int) -> BaseRecording:
+        from spikeinterface.extractors import read_openephys
+
+        stream = self.streams[position]
+        with reading(stream.path):
+            recording = read_openephys(
+                stream.folder.path,
+                stream_name=stream.name,
+                load_sync_timestamps=stream.sync_times is not None and stream.folder.node != "",
+            )
+            if not recording.has_probe():
+                attach_neuropixels_probe(recording, stream.folder.settings, stream.name)
+            return recording

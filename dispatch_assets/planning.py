@@ -1,0 +1,281 @@
+"""From a session to its inventory, and from an inventory entry to a sorting job.
+
+The inventory opens headers only. A job is built from one entry: its recording is opened, its
+times are checked, and what consumers need is written down.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dispatch_assets import naming
+from dispatch_assets.errors import DispatchError, SessionError, StreamError, UnknownJobError
+from dispatch_assets.fingerprint import fingerprint
+from dispatch_assets.formats import by_name
+from dispatch_assets.input_format import SkippedStream, SourceRecording, reading
+from dispatch_assets.models import EXPECTED_REASONS, Inventory, InventoryEntry, Reason, Session
+from dispatch_assets.params import DispatchParams
+from dispatch_assets.probes import probe_names
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+_NO_PROBE_REMEDY = (
+    "Sorting needs the contacts' positions: read the session with input 'spikeinterface' and give "
+    "a probeinterface JSON file as probe_paths"
+)
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One inventory entry that is a job, with what is needed to build it."""
+
+    entry: InventoryEntry
+    source: SourceRecording
+    positions: tuple[int, ...]  # of the source's segments
+
+
+@dataclass(frozen=True)
+class SessionPlan:
+    """The inventory of a session and its jobs, still open."""
+
+    session: Session
+    inventory: Inventory
+    jobs: tuple[PlannedJob, ...]
+
+    def job(self, key: str) -> PlannedJob:
+        """Return the job called `key`.
+
+        Raises
+        ------
+        UnknownJobError
+            With the reason, if the session has no such job.
+        """
+        for job in self.jobs:
+            if job.entry.job_key == key:
+                return job
+        known = ", ".join(str(j.entry.job_key) for j in self.jobs[:5]) or "none"
+        what = f"session {self.session.name!r} has no such job; it has {known}"
+        raise UnknownJobError(what, key, "Run the inventory again")
+
+
+def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
+    """List every job of a session, and everything that is not a job with the reason.
+
+    A session that cannot be read at all gives an inventory with one failed entry; this function
+    raises nothing that one session could cause.
+    """
+    items: list[InventoryEntry | PlannedJob] = []
+    try:
+        for source in by_name(session.input_format).read(session, params):
+            if isinstance(source, SkippedStream):
+                items.append(_left_out(session, source))
+            else:
+                items += _plan_source(session, source, params)
+    except DispatchError as e:
+        items.append(_failed_session(session, e))
+    if not items:
+        empty = SessionError("nothing was found in it", session.path, "Is the copy complete?")
+        items.append(_failed_session(session, empty))
+    items = _without_duplicates(items)
+    entries = [i.entry if isinstance(i, PlannedJob) else i for i in items]
+    inventory = Inventory(session=session, parameters_hash=params.hash(), entries=entries)
+    return SessionPlan(session, inventory, tuple(i for i in items if isinstance(i, PlannedJob)))
+
+
+def _plan_source(
+    session: Session, source: SourceRecording, params: DispatchParams
+) -> Iterator[InventoryEntry | PlannedJob]:
+    """Plan one stream; what goes wrong with it stays with it."""
+    problems = {i: s.problem for i, s in enumerate(source.segments) if s.problem is not None}
+    usable = tuple(i for i in range(len(source.segments)) if i not in problems)
+    for i, problem in problems.items():
+        segment = source.segments[i].index if params.split_segments else None
+        yield _problem(session, source, problem, segment)
+    if problems and not params.split_segments:
+        usable = _whole_or_nothing(problems, usable)
+    parts = [(i,) for i in usable] if params.split_segments else [usable] if usable else []
+    for positions in parts:
+        segment = source.segments[positions[0]].index if params.split_segments else None
+        try:
+            yield from _plan_part(session, source, positions, segment, params)
+        except StreamError as e:
+            yield _problem(session, source, e, segment)
+
+
+def _whole_or_nothing(
+    problems: dict[int, StreamError | None], usable: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Empty segments can be left out of a concatenation; a damaged one spoils it."""
+    harmless = all(p is not None and p.reason == Reason.EMPTY for p in problems.values())
+    return usable if harmless else ()
+
+
+def _plan_part(
+    session: Session,
+    source: SourceRecording,
+    positions: tuple[int, ...],
+    segment: int | None,
+    params: DispatchParams,
+) -> Iterator[InventoryEntry | PlannedJob]:
+    recording = source.open_segments(positions)
+    where = f"{session.path} ({source.stream})"
+    with reading(where):
+        n_samples = [recording.get_num_samples(i) for i in range(recording.get_num_segments())]
+        rate_hz = float(recording.get_sampling_frequency())
+        _check_probe(recording, where)
+        groups = _groups(recording) if params.split_groups else {None: recording.channel_ids}
+    duration_s = sum(n_samples) / rate_hz
+    if params.min_recording_duration != -1 and duration_s < params.min_recording_duration:
+        what = f"lasts {duration_s:.2f} s, less than {params.min_recording_duration:g} s"
+        raise StreamError(what, where, "Lower min_recording_duration", Reason.TOO_SHORT)
+    digest, size_bytes = fingerprint(_files(source, positions), Path(session.path))
+    lfp = lfp_positions(source, positions)
+    for group, channel_ids in groups.items():
+        entry = _job_entry(session, source, segment, group, params).model_copy(
+            update={
+                "n_channels": len(channel_ids),
+                "n_samples": n_samples,
+                "sampling_frequency_hz": rate_hz,
+                "duration_s": duration_s,
+                "probe_names": probe_names(recording),
+                "has_lfp": lfp is not None,
+                "fingerprint": digest,
+                "size_bytes": size_bytes,
+            }
+        )
+        yield PlannedJob(entry, source, positions)
+
+
+def _check_probe(recording: BaseRecording, where: str) -> None:
+    import numpy as np
+
+    if not recording.has_channel_location():
+        raise StreamError("has no probe", where, _NO_PROBE_REMEDY, Reason.NO_PROBE)
+    if not np.isfinite(recording.get_channel_locations()).all():
+        what = "some of its channels have no position (NaN)"
+        raise StreamError(what, where, _NO_PROBE_REMEDY, Reason.NO_PROBE)
+
+
+def _groups(recording: BaseRecording) -> dict[str | None, Sequence[Any]]:
+    """Return channel ids by group in upstream's order; one group is no group."""
+    import numpy as np
+
+    values = np.asarray(recording.get_channel_groups())
+    unique = np.unique(values)
+    if len(unique) < 2:
+        return {None: list(recording.channel_ids)}
+    return {str(g): list(recording.channel_ids[values == g]) for g in unique}
+
+
+def lfp_positions(source: SourceRecording, positions: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the LFP's segments that match the AP's, or None if any is missing or damaged."""
+    if source.lfp is None:
+        return None
+    by_index = {s.index: i for i, s in enumerate(source.lfp.segments) if s.problem is None}
+    wanted = [source.segments[i].index for i in positions]
+    return tuple(by_index[w] for w in wanted) if all(w in by_index for w in wanted) else None
+
+
+def _files(source: SourceRecording, positions: tuple[int, ...]) -> list[Path]:
+    files = [*source.shared_files, *(f for i in positions for f in source.segments[i].files)]
+    lfp = lfp_positions(source, positions)
+    if source.lfp is not None and lfp is not None:
+        files += [*source.lfp.shared_files, *(f for i in lfp for f in source.lfp.segments[i].files)]
+    return files
+
+
+def _job_entry(
+    session: Session,
+    source: SourceRecording,
+    segment: int | None,
+    group: str | None,
+    params: DispatchParams,
+) -> InventoryEntry:
+    name = naming.recording_name(source.block, source.stream, segment=segment, group=group)
+    prefixed = naming.recording_name(
+        source.block,
+        source.stream,
+        segment=segment,
+        group=group,
+        session=session.name if params.multi_session else None,
+    )
+    return InventoryEntry(
+        status="job",
+        session_name=session.name,
+        input_format=session.input_format,
+        block=source.block,
+        stream=source.stream,
+        job_key=naming.job_key(session.name, name),
+        recording_name=prefixed,
+        segment=segment,
+        group=group,
+    )
+
+
+def _problem(
+    session: Session, source: SourceRecording, problem: StreamError | None, segment: int | None
+) -> InventoryEntry:
+    assert problem is not None
+    reason = Reason(problem.reason or Reason.UNREADABLE)
+    return InventoryEntry(
+        status="skipped" if reason in EXPECTED_REASONS else "failed",
+        session_name=session.name,
+        input_format=session.input_format,
+        block=source.block,
+        stream=source.stream,
+        segment=segment,
+        reason=reason,
+        message=str(problem),
+    )
+
+
+def _left_out(session: Session, skipped: SkippedStream) -> InventoryEntry:
+    return InventoryEntry(
+        status="skipped" if skipped.reason in EXPECTED_REASONS else "failed",
+        session_name=session.name,
+        input_format=session.input_format,
+        block=skipped.block,
+        stream=skipped.stream,
+        reason=skipped.reason,
+        message=skipped.message,
+    )
+
+
+def _failed_session(session: Session, error: DispatchError) -> InventoryEntry:
+    return InventoryEntry(
+        status="failed",
+        session_name=session.name,
+        input_format=session.input_format,
+        reason=Reason.UNREADABLE,
+        message=str(error),
+    )
+
+
+def _without_duplicates(
+    items: list[InventoryEntry | PlannedJob],
+) -> list[InventoryEntry | PlannedJob]:
+    """Fail jobs whose keys are equal, or equal but for letter case: they would share one file."""
+    keys = Counter(str(i.entry.job_key).casefold() for i in items if isinstance(i, PlannedJob))
+    return [
+        _duplicate(i.entry)
+        if isinstance(i, PlannedJob) and keys[str(i.entry.job_key).casefold()] > 1
+        else i
+        for i in items
+    ]
+
+
+def _duplicate(entry: InventoryEntry) -> InventoryEntry:
+    return entry.model_copy(
+        update={
+            "status": "failed",
+            "job_key": None,
+            "reason": Reason.DUPLICATE_NAME,
+            "message": f"{entry.job_key}: several recordings of the session have this name. "
+            "Rename their streams, or move one of them to a session of its own.",
+        }
+    )

@@ -1,0 +1,132 @@
+"""A recording's JSON: portable, loadable by SpikeInterface 0.104 and 0.105, and safe to load.
+
+Writing: paths become relative to the data folder (lexically, so that symlinked sessions stay where
+the user put them), time vectors and repeated probes stay out, and arguments keep the spelling
+that both versions read. Reading: only SpikeInterface's own classes may be named, no pickles.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dispatch_assets.errors import UntrustedDataError
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+_RENAMED_IN_0_105 = frozenset({"ChannelSliceRecording", "FrameSliceRecording"})
+_KEPT_PROPERTIES = ("inter_sample_shift",)
+_TRUSTED = ("spikeinterface.core.", "spikeinterface.extractors.", "spikeinterface.preprocessing.")
+
+
+def recording_to_dict(recording: BaseRecording, data_folder: Path) -> dict[str, Any]:
+    """Describe a recording as plain JSON values.
+
+    Parameters
+    ----------
+    recording
+        A lazy recording.
+    data_folder
+        Folder that paths become relative to; load with ``base_folder=data_folder``.
+
+    Returns
+    -------
+    dict
+        What ``spikeinterface.load`` reads, in versions 0.104 and 0.105.
+    """
+    from spikeinterface.core.core_tools import SIJsonEncoder
+
+    described = recording.to_dict(recursive=True)
+    for times in described.get("times_kwargs", ()):
+        if times["time_vector"] is not None:  # set by hand; a vector would be megabytes of JSON
+            times.update(t_start=float(times["time_vector"][0]), time_vector=None)
+    properties = described["properties"]
+    for name in _KEPT_PROPERTIES:
+        if recording.get_property(name) is not None:
+            properties[name] = recording.get_property(name)
+    if recording.has_channel_location():  # where 0.104 looks for positions
+        properties["location"] = recording.get_channel_locations()
+    plain: dict[str, Any] = json.loads(json.dumps(described, cls=SIJsonEncoder))
+    _simplify(plain, outermost=True)
+    plain["relative_paths"] = True
+    return _with_relative_paths(plain, data_folder)
+
+
+def _simplify(described: dict[str, Any], *, outermost: bool) -> None:
+    """Drop what is repeated at every level and spell arguments as 0.104 does, in place."""
+    described.pop("relative_paths", None)
+    kwargs = described["kwargs"]
+    if described["class"].rpartition(".")[2] in _RENAMED_IN_0_105:
+        kwargs["parent_recording"] = kwargs.pop("recording")
+    if not outermost:
+        described.pop("probegroup", None)
+        described["properties"] = {}
+    for parent in _parents(kwargs):
+        _simplify(parent, outermost=False)
+
+
+def _parents(kwargs: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for value in kwargs.values():
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, dict) and "class" in item and "kwargs" in item:
+                yield item
+
+
+def _with_relative_paths(described: dict[str, Any], data_folder: Path) -> dict[str, Any]:
+    from spikeinterface.core.core_tools import (
+        element_is_path,
+        extractor_dict_iterator,
+        set_value_in_extractor_dict,
+    )
+
+    for element in list(extractor_dict_iterator(described)):
+        if element_is_path(element) and os.path.isabs(str(element.value)):
+            relative = relative_path(Path(element.value), data_folder)
+            set_value_in_extractor_dict(described, element.access_path, relative)
+    return described
+
+
+def relative_path(path: Path, data_folder: Path) -> str:
+    """Return `path` relative to `data_folder`, staying inside it wherever the names allow.
+
+    A session that is a symbolic link keeps its name in the data folder; only a path that leads
+    outside by its names is resolved.
+    """
+    if path.is_relative_to(data_folder):
+        return path.relative_to(data_folder).as_posix()
+    resolved, base = path.resolve(), data_folder.resolve()
+    return Path(os.path.relpath(resolved, base)).as_posix()
+
+
+def has_times_set_by_hand(recording: BaseRecording) -> bool:
+    """Return whether a segment's time vector exists in memory only, so that it gets lost."""
+    times = recording.to_dict().get("times_kwargs", ())
+    return any(t["time_vector"] is not None for t in times)
+
+
+def check_trusted(described: object, where: object) -> None:
+    """Refuse a recording's description that names anything but SpikeInterface's own classes.
+
+    Raises
+    ------
+    UntrustedDataError
+        If it names a foreign class or module, or a file with pickled objects.
+    """
+    if isinstance(described, dict):
+        if "kwargs" in described and "class" in described:
+            name = str(described["class"])
+            if not name.startswith(_TRUSTED):
+                what = f"asks for the class {name!r}, which is not SpikeInterface's own"
+                raise UntrustedDataError(what, where, "Nothing else is ever imported")
+        for value in described.values():
+            check_trusted(value, where)
+    elif isinstance(described, list):
+        for value in described:
+            check_trusted(value, where)
+    elif isinstance(described, str) and described.endswith((".pkl", ".pickle")):
+        what = f"points to the pickle {described!r}"
+        raise UntrustedDataError(what, where, "Nothing is unpickled, ever")

@@ -1,0 +1,23 @@
+"""JSON schemas of what is written and read; the committed copies stand in ``schemas/``."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import BaseModel
+
+from dispatch_assets.models import Inventory, SortingJob
+from dispatch_assets.params import DispatchParams
+
+SCHEMAS: dict[str, type[BaseModel]] = {
+    "job": SortingJob,
+    "inventory": Inventory,
+    "params": DispatchParams,
+}
+
+
+def schema_text(name: str) -> str:
+    """Return the JSON schema called `name` as it is committed."""
+    schema = SCHEMAS[name].model_json_schema(mode="validation" if name == "params" else "serialization")
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

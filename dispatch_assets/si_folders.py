@@ -1,0 +1,159 @@
+"""What SpikeInterface itself writes: binary folders, Zarr stores, JSON files. Look before loading.
+
+SpikeInterface loads these by importing the class that the file names and by unpickling some
+properties; session folders come from rigs, so every file is checked before it is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from dispatch_assets import zarr_store
+from dispatch_assets.errors import DispatchError, StreamError
+from dispatch_assets.input_format import FIX_OR_MOVE, reading
+from dispatch_assets.models import Reason
+from dispatch_assets.npy import npy_length
+from dispatch_assets.recording_json import check_trusted
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+Kind = Literal["recording", "sorting", "pickle", "damaged"]
+_PICKLES = (".pkl", ".pickle")
+
+
+def kind_of(path: Path) -> Kind | None:
+    """Say what `path` holds, from its metadata alone; None if SpikeInterface did not write it."""
+    if path.is_dir():
+        return _kind_of_zarr(path) if zarr_store.is_zarr(path) else _kind_of_folder(path)
+    if path.suffix in _PICKLES:
+        return "pickle"
+    if path.suffix != ".json" or not path.is_file():
+        return None
+    described = _load_json(path)
+    if not isinstance(described, dict) or not {"class", "kwargs"} <= described.keys():
+        return None
+    return _kind_of_class(described)
+
+
+def _kind_of_zarr(path: Path) -> Kind | None:
+    if (path / "unit_ids").is_dir():
+        return "sorting"
+    if (path / "channel_ids").is_dir() and any(path.glob("traces_seg*")):
+        return "recording"
+    return None
+
+
+def _kind_of_folder(path: Path) -> Kind | None:
+    for name in ("si_folder.json", "cached.json", "binary.json"):
+        if (path / name).is_file():
+            described = _load_json(path / name)
+            return _kind_of_class(described) if isinstance(described, dict) else "damaged"
+    return "pickle" if any((path / f"cached{p}").is_file() for p in _PICKLES) else None
+
+
+def _kind_of_class(described: dict[str, Any]) -> Kind:
+    name = str(described.get("class", "")).rpartition(".")[2]
+    return "sorting" if "Sorting" in name else "recording"
+
+
+def _load_json(path: Path) -> object:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None  # kind_of reports it as damaged or as not SpikeInterface's
+
+
+def files_of(path: Path, data_folder: Path) -> tuple[Path, ...]:
+    """Return the raw files of a dataset: itself, and what a JSON file points to."""
+    if path.is_dir():
+        return (path,)
+    return (path, *_named_paths(_load_json(path), _base_folder(path, data_folder)))
+
+
+def load(path: Path, data_folder: Path, *, anywhere: bool) -> BaseRecording:
+    """Load a recording that SpikeInterface wrote, after checking it.
+
+    Parameters
+    ----------
+    path
+        Binary folder, Zarr store or JSON file.
+    data_folder
+        What relative paths in a JSON file are relative to.
+    anywhere
+        Whether a JSON file may point to data outside of `data_folder`.
+
+    Raises
+    ------
+    StreamError
+        If it is damaged, or asks for something that is refused.
+    """
+    import spikeinterface
+
+    try:
+        check(path, data_folder, anywhere=anywhere)
+    except StreamError:
+        raise
+    except DispatchError as e:
+        raise StreamError(e.what, e.where, e.remedy, Reason.REFUSED) from e
+    with reading(path):
+        if path.is_dir():
+            return spikeinterface.load(path)
+        return spikeinterface.load(path, base_folder=_base_folder(path, data_folder))
+
+
+def check(path: Path, data_folder: Path, *, anywhere: bool) -> None:
+    """Refuse what would run code, and what leads out of the data folder without permission.
+
+    Raises
+    ------
+    UntrustedDataError, StreamError
+        Saying what was refused.
+    """
+    if path.is_dir() and zarr_store.is_zarr(path):
+        zarr_store.check_store(path)
+    elif path.is_dir():
+        for file in sorted((path / "properties").glob("*.npy")):
+            npy_length(file)  # refuses pickled objects, which SpikeInterface would load
+        for name in ("si_folder.json", "cached.json", "binary.json"):
+            if (path / name).is_file():
+                described = _load_json(path / name)
+                check_trusted(described, path / name)
+                _check_inside(_named_paths(described, path), path, path / name)
+    else:
+        described = _load_json(path)
+        check_trusted(described, path)
+        if not anywhere:
+            named = _named_paths(described, _base_folder(path, data_folder))
+            _check_inside(named, data_folder, path)
+
+
+def _base_folder(file: Path, data_folder: Path) -> Path:
+    """Return what a JSON file's relative paths are relative to: the data folder, or its own."""
+    for folder in (data_folder, file.parent):
+        if all(p.exists() for p in _named_paths(_load_json(file), folder)):
+            return folder
+    return data_folder
+
+
+def _named_paths(described: object, base: Path, name: str = "") -> tuple[Path, ...]:
+    """Return every path that a recording's description names, as SpikeInterface finds them."""
+    if isinstance(described, dict):
+        return tuple(p for k, v in described.items() for p in _named_paths(v, base, str(k)))
+    if isinstance(described, list):
+        return tuple(p for v in described for p in _named_paths(v, base, name))
+    is_path = isinstance(described, str) and "path" in name and described
+    return (base / str(described),) if is_path else ()
+
+
+def _check_inside(paths: tuple[Path, ...], folder: Path, where: Path) -> None:
+    for path in paths:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            what = f"points to {path}, which lies outside of {folder}"
+            remedy = (
+                "If you trust the file, say so with input 'spikeinterface' and reader_type "
+                f"'spikeinterface'. Otherwise: {FIX_OR_MOVE}"
+            )
+            raise StreamError(what, where, remedy, Reason.REFUSED)

@@ -1,0 +1,128 @@
+"""JSON files that are there whole or not at all, on a local disk or any fsspec URL."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dispatch_assets.errors import NamingError, StoreError
+
+if TYPE_CHECKING:
+    from upath import UPath
+
+_TEMPORARY = ".tmp"
+
+
+class JsonFolder:
+    """A folder of JSON files, one per name.
+
+    Parameters
+    ----------
+    base
+        Path or URL (``s3://bucket/prefix``) of the folder; made when the first file is written.
+    """
+
+    def __init__(self, base: str | os.PathLike[str]) -> None:
+        from upath import UPath
+
+        self.base: UPath = UPath(base)
+
+    def path(self, name: str) -> UPath:
+        """Return the path of the file called `name`.
+
+        Raises
+        ------
+        NamingError
+            If `name` would lead out of the folder.
+        """
+        if not name or name.startswith(".") or any(c in name for c in "/\\\0"):
+            raise NamingError("cannot be a file name", repr(name))
+        return self.base / f"{name}.json"
+
+    def write(self, name: str, text: str) -> UPath:
+        """Write a file at once: readers see the old text or the new one, never a part.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written; what was there before is still there.
+        """
+        path = self.path(name)
+        with _storing(path, "cannot be written", "Check free space and permissions"):
+            if path.protocol in ("", "file", "local"):
+                _replace(str(path), text.encode())
+            else:  # object stores make a file visible when its upload is complete
+                path.fs.pipe_file(path.path, text.encode())
+        return path
+
+    def read(self, name: str) -> object:
+        """Return the value of a file.
+
+        Raises
+        ------
+        StoreError
+            If it is missing or damaged.
+        """
+        path = self.path(name)
+        with _storing(path, "cannot be read", "Materialize it again"):
+            return json.loads(path.read_text(encoding="utf-8"))
+
+    def exists(self, name: str) -> bool:
+        """Return whether there is a file called `name`."""
+        with _storing(self.base, "cannot be read", "Is the store mounted?"):
+            return self.path(name).exists()
+
+    def names(self) -> list[str]:
+        """Return the names of all files, sorted."""
+        with _storing(self.base, "cannot be listed", "Is the store mounted?"):
+            if not self.base.exists():
+                return []
+            return sorted(
+                p.name.removesuffix(".json")
+                for p in self.base.iterdir()
+                if p.name.endswith(".json") and not p.name.startswith(".")
+            )
+
+
+def _replace(path: str, data: bytes) -> None:
+    folder = os.path.dirname(path)
+    os.makedirs(folder, exist_ok=True)
+    temporary = os.path.join(folder, f".{uuid.uuid4().hex}{_TEMPORARY}")
+    try:
+        with open(temporary, "wb") as f:
+            f.write(data)
+            f.flush()
+            os.fsync(f.fileno())
+        os.replace(temporary, path)
+        _sync_folder(folder)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def _sync_folder(folder: str) -> None:
+    """Make the rename itself survive a power cut; Windows cannot open folders, and need not."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _storing(where: object, what: str, remedy: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as e:
+        if isinstance(e, NamingError):
+            raise
+        reason = getattr(e, "strerror", None) or e
+        raise StoreError(f"{what} ({reason})", where, remedy) from e

@@ -1,0 +1,166 @@
+"""Streaming check of recording times: is this clock good enough to keep?
+
+The thresholds and their order are those of the Allen Institute's dispatcher, so that the same
+recordings get their times reset; the report says besides where the clock broke, so that what was
+reset can be undone. Knows arrays of seconds, nothing of recordings or files.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dispatch_assets.models import Discontinuity, SegmentClock
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ReadTimes = Callable[[int, int], "NDArray[np.float64]"]
+
+MAX_BACKWARD_STEP_MS = 0.2  # a step back by more than this counts as negative
+MAX_NEGATIVE_STEPS = 10
+MAX_STEP_MS = 2.0
+MAX_ZERO_FRACTION = 0.02
+CHUNK_SAMPLES = 2**19  # 4 MiB of float64; a few temporaries of that size are alive at once
+MAX_LISTED = 1000  # discontinuities that are listed one by one
+
+
+def check_times(
+    read: ReadTimes, n_times: int, n_samples: int, sampling_frequency: float
+) -> SegmentClock:
+    """Check one segment's time vector in chunks and say whether it can be kept.
+
+    Parameters
+    ----------
+    read
+        ``read(start, stop)`` returns times ``start:stop`` in seconds, shape (stop - start,).
+    n_times
+        Length of the time vector.
+    n_samples
+        Number of samples of the segment.
+    sampling_frequency
+        Nominal rate in Hz; steps that differ from its period by more than `MAX_STEP_MS` are
+        listed as discontinuities.
+
+    Returns
+    -------
+    SegmentClock
+        Verdict and what it rests on. `SegmentClock.reset_reason` is None if the times are kept.
+    """
+    if n_times != n_samples:
+        what = f"{n_times} timestamps for {n_samples} samples"
+        return SegmentClock(n_samples=n_samples, explicit=True, reset_reason=what)
+    scan = _Scan(sampling_frequency)
+    for start in range(0, n_times, CHUNK_SAMPLES):
+        scan.add(start, np.asarray(read(start, min(start + CHUNK_SAMPLES, n_times)), dtype=float))
+    return scan.clock(n_samples)
+
+
+class _Scan:
+    """Running totals over the chunks of one time vector."""
+
+    def __init__(self, sampling_frequency: float) -> None:
+        self.period_s = 1.0 / sampling_frequency
+        self.n_negative = self.n_zero = self.n_not_finite = self.n_discontinuities = 0
+        self.max_step_ms = 0.0
+        self.first: float | None = None
+        self.last: float | None = None
+        self.unsynchronised = True
+        self.listed: list[Discontinuity] = []
+        self.anchors: list[tuple[int, float]] = []
+
+    def add(self, start: int, times: NDArray[np.float64]) -> None:
+        if self.first is None:
+            self.first = float(times[0])
+        self.n_not_finite += int(np.count_nonzero(~np.isfinite(times)))
+        self.unsynchronised = self.unsynchronised and bool(np.all(times == -1.0))
+        steps_ms = np.diff(times, prepend=times[0] if self.last is None else self.last)
+        steps_ms *= 1000.0
+        steps_ms = steps_ms[1:] if self.last is None else steps_ms
+        offset = start + times.size - steps_ms.size
+        self._count(steps_ms)
+        self._list(offset, steps_ms, times[times.size - steps_ms.size :])
+        self._anchor(start, float(times[0]))
+        self.last = float(times[-1])
+        self._anchor(start + times.size - 1, self.last)
+
+    def _count(self, steps_ms: NDArray[np.float64]) -> None:
+        self.n_negative += int(np.count_nonzero(steps_ms < -MAX_BACKWARD_STEP_MS))
+        self.n_zero += int(np.count_nonzero(steps_ms == 0))
+        finite = steps_ms if np.isfinite(steps_ms).all() else steps_ms[np.isfinite(steps_ms)]
+        if finite.size:
+            self.max_step_ms = max(self.max_step_ms, -float(finite.min()), float(finite.max()))
+
+    def _list(self, offset: int, steps_ms: NDArray[np.float64], times: NDArray[np.float64]) -> None:
+        off_ms = steps_ms - self.period_s * 1000.0
+        found = np.flatnonzero((np.abs(off_ms) > MAX_STEP_MS) | (steps_ms < -MAX_BACKWARD_STEP_MS))
+        self.n_discontinuities += found.size
+        for i in found[: MAX_LISTED - len(self.listed)]:
+            before_s = float(times[i] - steps_ms[i] / 1000.0)
+            self._anchor(offset + int(i) - 1, before_s)
+            self._anchor(offset + int(i), float(times[i]))
+            self.listed.append(
+                Discontinuity(sample=offset + int(i), time_s=before_s, step_ms=float(steps_ms[i]))
+            )
+
+    def _anchor(self, sample: int, time_s: float) -> None:
+        if math.isfinite(time_s) and not (self.anchors and self.anchors[-1][0] >= sample):
+            self.anchors.append((sample, time_s))
+
+    def clock(self, n_samples: int) -> SegmentClock:
+        reason = self._reset_reason(n_samples - 1)
+        return SegmentClock(
+            n_samples=n_samples,
+            explicit=True,
+            reset_reason=reason,
+            t_start_s=_finite(self.first),
+            t_end_s=_finite(self.last),
+            n_negative_steps=self.n_negative,
+            n_zero_steps=self.n_zero,
+            n_not_finite=self.n_not_finite,
+            max_step_ms=_finite(self.max_step_ms),
+            n_discontinuities=self.n_discontinuities,
+            discontinuities=self.listed,
+            # what is kept needs no way back
+            clock_anchors=self.anchors if reason and not self.unsynchronised else [],
+        )
+
+    def _reset_reason(self, n_steps: int) -> str | None:
+        if self.n_not_finite:
+            return f"{self.n_not_finite} timestamps are not finite"
+        if self.unsynchronised and n_steps:
+            return "the stream was never synchronised: every timestamp is -1"
+        if self.n_negative > MAX_NEGATIVE_STEPS:
+            return f"{self.n_negative} steps back by more than {MAX_BACKWARD_STEP_MS} ms"
+        if self.max_step_ms > MAX_STEP_MS:
+            return f"a step of {self.max_step_ms:.3f} ms, more than {MAX_STEP_MS:g} ms"
+        if n_steps and self.n_zero >= MAX_ZERO_FRACTION * n_steps:
+            return f"{self.n_zero} of {n_steps} steps are zero"
+        return None
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def original_time_s(clock: SegmentClock, sample: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Recover times of the clock that was reset, from the anchors in its report.
+
+    Parameters
+    ----------
+    clock
+        Report of a segment whose times were reset.
+    sample
+        Sample indices, any shape.
+
+    Returns
+    -------
+    numpy.ndarray
+        Seconds on the original clock, same shape: linear between anchors, which stand at every
+        chunk boundary and on both sides of every listed discontinuity.
+    """
+    samples, times = zip(*clock.clock_anchors, strict=True)
+    return np.interp(sample, samples, times)

@@ -1,0 +1,112 @@
+"""Look at a Zarr store on disk without opening it: is it safe, whole and readable here?
+
+Zarr lets a store name the codecs that decode it, one of which unpickles; and a missing chunk reads
+as zeros. Neither may pass, so the store's own metadata files are read before any library opens it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dispatch_assets.errors import StreamError
+from dispatch_assets.models import Reason
+
+_PICKLE_CODECS = frozenset({"pickle"})
+_OPTIONAL_CODECS = {"wavpack": ("wavpack_numcodecs", "wavpack")}  # codec -> (module, our extra)
+
+
+def is_zarr(path: Path) -> bool:
+    """Return whether `path` is a Zarr (version 2) group or array on disk."""
+    return any((path / name).is_file() for name in (".zgroup", ".zarray", ".zmetadata"))
+
+
+def attributes(path: Path) -> dict[str, Any]:
+    """Return the attributes of the group or array at `path`; empty if there are none.
+
+    Raises
+    ------
+    StreamError
+        If they are damaged.
+    """
+    file = path / ".zattrs"
+    return _json_object(file) if file.is_file() else {}
+
+
+def check_store(path: Path) -> None:
+    """Refuse a store that would unpickle, or that needs a codec which is not installed.
+
+    Raises
+    ------
+    StreamError
+        With reason ``refused`` or ``unreadable``.
+    """
+    for array, meta in arrays(path):
+        for codec in _codecs(meta):
+            if codec in _PICKLE_CODECS:
+                what = "holds pickled objects, which can run any code when they are read"
+                remedy = "Write the session again without pickled properties"
+                raise StreamError(what, array, remedy, Reason.REFUSED)
+            module, extra = _OPTIONAL_CODECS.get(codec, ("", ""))
+            if module and importlib.util.find_spec(module) is None:
+                what = f"is compressed with {codec}, and {module} is not installed"
+                remedy = f"Install it: pip install 'dispatch_assets[{extra}]' (see the README)"
+                raise StreamError(what, array, remedy, Reason.UNREADABLE)
+
+
+def arrays(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield (folder, metadata) of every array below `path`; consolidated metadata count too."""
+    consolidated = path / ".zmetadata"
+    if consolidated.is_file():
+        entries = _json_object(consolidated).get("metadata", {})
+        for key, meta in entries.items() if isinstance(entries, dict) else ():
+            if key.endswith(".zarray") and isinstance(meta, dict):
+                yield path / Path(key).parent, meta
+    yield from _arrays_on_disk(path)
+
+
+def _arrays_on_disk(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    if (folder / ".zarray").is_file():
+        yield folder, _json_object(folder / ".zarray")
+        return
+    with os.scandir(folder) as entries:
+        children = sorted(e.path for e in entries if e.is_dir())
+    for child in children:
+        yield from _arrays_on_disk(Path(child))
+
+
+def n_missing_chunks(array: Path) -> int:
+    """Return how many of an array's chunks are not on disk."""
+    meta = _json_object(array / ".zarray")
+    n_chunks = math.prod(
+        math.ceil(n / c) for n, c in zip(meta["shape"], meta["chunks"], strict=True)
+    )
+    on_disk = sum(len(files) for _, _, files in os.walk(array))
+    return max(0, n_chunks - (on_disk - sum(1 for _ in array.glob(".z*"))))
+
+
+def array_shape(array: Path) -> tuple[int, ...]:
+    """Return the shape of the array at `array`."""
+    return tuple(int(n) for n in _json_object(array / ".zarray")["shape"])
+
+
+def _codecs(meta: dict[str, Any]) -> Iterator[str]:
+    for codec in (meta.get("compressor"), *(meta.get("filters") or ())):
+        if isinstance(codec, dict):
+            yield str(codec.get("id"))
+
+
+def _json_object(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as e:
+        remedy = "Copy the session again from the rig"
+        raise StreamError(f"is not readable JSON ({e})", file, remedy, Reason.UNREADABLE) from e
+    if not isinstance(value, dict):
+        raise StreamError("is not a JSON object", file, "Copy it again", Reason.UNREADABLE)
+    return value
