@@ -167,7 +167,8 @@ def _clock(
             lost_samples=lost,
         )
     if not recording.has_time_vector(segment):  # a regular clock needs no look
-        t_start_s = float(recording.get_start_time(segment))
+        # the start time of a Zarr NWB file is an array of one value
+        t_start_s = float(np.ravel(recording.get_start_time(segment))[0])
         return SegmentClock(
             n_samples=n_samples,
             explicit=False,
@@ -246,7 +247,7 @@ def _clip(recording: BaseRecording, params: DispatchParams) -> BaseRecording:
 
 def _duration_s(recording: BaseRecording, *, regular: bool) -> float:
     n_segments = recording.get_num_segments()
-    by_clock = np.nan if regular else float(recording.get_total_duration())
+    by_clock = np.nan if regular else float(np.ravel(recording.get_total_duration())[0])
     if np.isfinite(by_clock):
         return by_clock
     n_samples = sum(recording.get_num_samples(i) for i in range(n_segments))

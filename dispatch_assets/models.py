@@ -43,6 +43,7 @@ EXPECTED_REASONS = frozenset(
         Reason.TOO_SHORT,
         Reason.EMPTY,
         Reason.NOT_RECOGNISED,
+        Reason.NOT_A_RECORDING,
     }
 )
 """Reasons that are as the user wants them; every other one is a fault and sets the exit status."""

@@ -10,7 +10,7 @@ import importlib.util
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +38,15 @@ def attributes(path: Path) -> dict[str, Any]:
     return _json_object(file) if file.is_file() else {}
 
 
-def check_store(path: Path) -> None:
+def check_store(path: Path, only: Callable[[str], bool] = lambda name: True) -> None:
     """Refuse a store that would unpickle, or that needs a codec which is not installed.
+
+    Parameters
+    ----------
+    path
+        Root of the store.
+    only
+        Says of an array's name in the store whether it matters, because it is going to be read.
 
     Raises
     ------
@@ -47,6 +54,8 @@ def check_store(path: Path) -> None:
         With reason ``refused`` or ``unreadable``.
     """
     for array, meta in arrays(path):
+        if not only(array.relative_to(path).as_posix()):
+            continue
         for codec in _codecs(meta):
             if codec in _PICKLE_CODECS:
                 what = "holds pickled objects, which can run any code when they are read"

@@ -123,6 +123,9 @@ def _read_with_reader(session: Session, info: SpikeInterfaceInfo) -> Iterator[So
     files = functools.partial(_paths, kwargs, data_folder)
     reader = _reader(str(info.reader_type))
     for block, stream, selection in _blocks_and_streams(reader, kwargs, session):
+        if stream.endswith("SYNC"):  # neo splits sync channels off as streams of their own
+            yield SkippedStream(block, stream, Reason.SYNC_STREAM, "the probe's sync channel")
+            continue
         reason = _filtered(stream, info)
         if reason is not None:
             yield SkippedStream(block, stream, Reason.FILTERED_OUT, reason)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,17 +22,15 @@ from dispatch_assets.input_format import (
 )
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key
+from dispatch_assets.nwb_probes import GROUPS, attach_device_probes
 from dispatch_assets.params import DispatchParams
 
 if TYPE_CHECKING:
-    import numpy as np
-    from probeinterface import Probe
     from spikeinterface.core import BaseRecording
 
 MIN_AP_RATE_HZ = 10_000.0  # upstream's border between AP and LFP
 MAX_DEPTH = 3  # DANDI keeps files in subject folders
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
-_CONTACT_RADIUS_UM = 5.0  # NWB does not store contact sizes; upstream's choice
 _NO_LOCATIONS = (
     "Add rel_x and rel_y to the electrodes table, or read the file with input 'spikeinterface', "
     "reader_type 'nwb' and probe_paths"
@@ -67,7 +65,7 @@ class Nwb(InputFormat):
         path = Path(session.path)
         try:
             if path.is_dir():
-                zarr_store.check_store(path)
+                zarr_store.check_store(path, only=_is_read)
             with reading(path):
                 series = _series_paths(path)
         except StreamError as e:
@@ -75,7 +73,7 @@ class Nwb(InputFormat):
         if not series:
             raise SessionError("holds no ElectricalSeries", path, "Nothing to sort in it")
         for name in sorted(series, key=natural_key):
-            yield from _sources(path, name)
+            yield from _sources(path, name, with_times=not params.debug)
 
 
 def _is_nwb(path: Path) -> bool:
@@ -105,19 +103,28 @@ def _nwb_files(folder: Path, max_depth: int) -> list[Path]:
     return found
 
 
+def _is_read(array: str) -> bool:
+    """Say whether reading a recording reads this array of a Zarr store.
+
+    hdmf-zarr pickles object references, such as the electrodes' ``group``; those are never read.
+    """
+    electrodes = f"{GROUPS}/electrodes/"
+    return array.startswith(("acquisition/", electrodes)) and array != f"{electrodes}group"
+
+
 def _series_paths(path: Path) -> list[str]:
     from spikeinterface.extractors.nwbextractors import NwbRecordingExtractor
 
     return [str(p) for p in NwbRecordingExtractor.fetch_available_electrical_series_paths(path)]
 
 
-def _sources(path: Path, series: str) -> Iterator[Source]:
+def _sources(path: Path, series: str, *, with_times: bool) -> Iterator[Source]:
     stream = series.replace("/", "-")
     if not series.startswith("acquisition"):
         message = "processed data, not under acquisition"
         yield SkippedStream("block0", stream, Reason.AUXILIARY_STREAM, message)
         return
-    open_whole = functools.cache(lambda: _open(path, series))
+    open_whole = functools.cache(lambda: _open(path, series, with_times=with_times))
     try:
         recording = open_whole()
     except StreamError as e:
@@ -131,18 +138,22 @@ def _sources(path: Path, series: str) -> Iterator[Source]:
     yield SourceRecording(
         block="block0",
         stream=stream,
-        segments=(SourceSegment(0, (path,), _problem(path, stream, recording)),),
+        segments=(SourceSegment(0, (path,), _problem(path, series, recording)),),
         open_segments=from_whole(open_whole),
         probe_dict=functools.partial(_probe_dict, recording),
     )
 
 
-def _problem(path: Path, stream: str, recording: BaseRecording) -> StreamError | None:
+def _problem(path: Path, series: str, recording: BaseRecording) -> StreamError | None:
     import numpy as np
 
-    where = f"{path} ({stream})"
+    where = f"{path} ({series})"
     if recording.get_num_samples() == 0:
         return StreamError("the stream has no samples", where, "", Reason.EMPTY)
+    n_missing = zarr_store.n_missing_chunks(path / series / "data") if path.is_dir() else 0
+    if n_missing:
+        what = f"{n_missing} chunks are missing, and would be read as zeros"
+        return StreamError(what, where, FIX_OR_MOVE, Reason.TRUNCATED)
     if not recording.has_probe():
         what = "its electrodes have no positions"
         return StreamError(what, where, _NO_LOCATIONS, Reason.NO_PROBE)
@@ -152,93 +163,20 @@ def _problem(path: Path, stream: str, recording: BaseRecording) -> StreamError |
     return None
 
 
-def _open(path: Path, series: str) -> BaseRecording:
+def _open(path: Path, series: str, *, with_times: bool) -> BaseRecording:
+    """Open a series, with its time vector unless it is going to be clipped.
+
+    SpikeInterface 0.105 cannot slice a series with a time vector; debug clips do without.
+    """
     from spikeinterface.extractors import read_nwb_recording
 
-    with reading(f"{path} ({series})", FIX_OR_MOVE):
-        recording = read_nwb_recording(path, electrical_series_path=series, load_time_vector=True)
-        if recording.has_probe():
-            _name_probes(recording, path, series)
-    return recording
-
-
-def _name_probes(recording: BaseRecording, path: Path, series: str) -> None:
-    """Rebuild the probes from the devices: SpikeInterface makes one of every electrode group."""
-    import numpy as np
-    from probeinterface import ProbeGroup
-
-    groups = np.asarray(recording.get_channel_groups()).astype(str)
-    positions = recording.get_channel_locations()[:, :2]
-    devices = _devices(path, sorted(set(groups)))
-    probegroup = ProbeGroup()
-    for name in sorted({device["name"] for device in devices.values()}):
-        members = [g for g in devices if devices[g]["name"] == name]
-        channels = np.flatnonzero(np.isin(groups, members))
-        probegroup.add_probe(
-            _probe(devices, members, groups[channels], positions[channels], channels, recording)
+    with reading(f"{path} ({series})"):
+        recording = read_nwb_recording(
+            path, electrical_series_path=series, load_time_vector=with_times
         )
-    recording.set_probegroup(probegroup, check_overlap=False)
-    recording.set_channel_groups(groups)
-
-
-def _probe(
-    devices: dict[str, dict[str, str]],
-    members: list[str],
-    groups: np.ndarray[Any, Any],
-    positions: np.ndarray[Any, Any],
-    channels: np.ndarray[Any, Any],
-    recording: BaseRecording,
-) -> Probe:
-    from probeinterface import Probe
-
-    device = devices[members[0]]
-    probe = Probe(
-        ndim=2, si_units="um", name=device["name"], manufacturer=device["manufacturer"] or None
-    )
-    probe.set_contacts(
-        positions=positions, shapes="circle", shape_params={"radius": _CONTACT_RADIUS_UM}
-    )
-    probe.set_contact_ids([str(recording.channel_ids[c]) for c in channels])
-    probe.set_device_channel_indices(channels)
-    if len(members) > 1:
-        probe.set_shank_ids(groups)
-    if device["description"]:
-        probe.annotate(description=device["description"])
-    locations = {devices[g]["location"] for g in members}
-    if len(locations) == 1:
-        probe.annotate(electrode_group_location=locations.pop())
-    return probe
-
-
-def _devices(path: Path, group_names: list[str]) -> dict[str, dict[str, str]]:
-    """Return name, manufacturer and description of the device of each electrode group."""
-    with _nwb_io(path)() as io:
-        groups = io.read().electrode_groups
-        found = {}
-        for name in group_names:
-            device = groups[name].device if name in groups else None
-            found[name] = {
-                "name": getattr(device, "name", None) or "probe",
-                "manufacturer": _manufacturer(device),
-                "description": getattr(device, "description", None) or "",
-                "location": getattr(groups.get(name), "location", None) or "",
-            }
-    return found
-
-
-def _manufacturer(device: object) -> str:
-    model = getattr(device, "model", None)  # NWB 2.9 moved the manufacturer to the device's model
-    return getattr(model, "manufacturer", None) or getattr(device, "manufacturer", None) or ""
-
-
-def _nwb_io(path: Path) -> Callable[[], Any]:
-    if path.is_dir():
-        from hdmf_zarr import NWBZarrIO
-
-        return functools.partial(NWBZarrIO, str(path), "r")
-    from pynwb import NWBHDF5IO
-
-    return functools.partial(NWBHDF5IO, str(path), "r", load_namespaces=True)
+        if recording.has_probe():
+            attach_device_probes(recording, path)
+    return recording
 
 
 def _probe_dict(recording: BaseRecording) -> dict[str, Any]:
