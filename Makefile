@@ -4,7 +4,7 @@
 # make dev     the Dagster UI on http://127.0.0.1:3000
 # make fmt     format the code and apply the safe fixes
 # make lock    resolve pyproject.toml again into requirements.lock
-# make clean   delete everything that these targets made
+# make clean   delete the environment and caches, not the results in .dispatch
 #
 # Every path below is relative: the folder that holds this file may have spaces in its name.
 
@@ -88,5 +88,5 @@ lock: setup
 	  --output-file requirements.lock $(LOCK_ARGS)
 
 clean:
-	rm -rf $(VENV) .dispatch build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find dispatch_assets dispatch_assets_tests -name __pycache__ -prune -exec rm -rf {} +

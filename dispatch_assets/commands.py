@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from dispatch_assets.cli import UPSTREAM_POSITIONS, add_parameters, params_from
+from dispatch_assets.arguments import UPSTREAM_POSITIONS, add_parameters, params_from
 from dispatch_assets.errors import ParameterError
 
 
@@ -30,7 +30,7 @@ def dispatch(parser: ArgumentParser, arguments: list[str]) -> int:
     add_parameters(parser)
     options = parser.parse_intermixed_args(arguments)
     if len(options.positional) > len(UPSTREAM_POSITIONS):
-        raise ParameterError(f"unknown arguments {options.positional[len(UPSTREAM_POSITIONS):]}")
+        raise ParameterError(f"unknown arguments {options.positional[len(UPSTREAM_POSITIONS) :]}")
     params = params_from(options, options.positional)
     with _Progress() as progress:
         report = core.dispatch(options.data, options.results, params, progress)
@@ -90,7 +90,8 @@ def materialize(parser: ArgumentParser, arguments: list[str]) -> int:
             raise
         remedy = "Install dispatch_assets with its dependencies, or use `dispatch-assets dispatch`"
         raise ParameterError("this command needs Dagster", "materialize", remedy) from e
-    return runner.main(parser, arguments)
+    status: int = runner.main(parser, arguments)
+    return status
 
 
 class _Progress:

@@ -51,7 +51,7 @@ def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Dis
     ParameterError
         If the input format or a named session does not exist.
     """
-    root = Path(os.path.abspath(data_folder))
+    root = Path(data_folder).absolute()
     if not root.exists():
         raise DataRootError("the data folder does not exist", root, "Is the disk mounted?")
     wanted = FORMATS if params.input == AUTO else (by_name(params.input),)
@@ -72,7 +72,7 @@ def evidence(path: str | os.PathLike[str]) -> list[tuple[str, Evidence]]:
     DataRootError
         If the path does not exist.
     """
-    root = Path(os.path.abspath(path))
+    root = Path(path).absolute()
     if not root.exists():
         raise DataRootError("does not exist", root, "Check the spelling, and that it is mounted")
     return [(f.name, _detect(f, root)) for f in FORMATS]
@@ -103,11 +103,11 @@ def _scan(
 
 def _entries(root: Path) -> list[Path]:
     try:
-        names = sorted((e for e in os.listdir(root) if not e.startswith(".")), key=natural_key)
+        entries = [p for p in root.iterdir() if not p.name.startswith(".")]
     except OSError as e:
         remedy = "Check its permissions"
         raise DataRootError(f"cannot be listed ({e.strerror})", root, remedy) from e
-    return [root / name for name in names]
+    return sorted(entries, key=lambda p: natural_key(p.name))
 
 
 def _is_session_itself(input_format: InputFormat, root: Path) -> bool:
@@ -138,7 +138,7 @@ def _named_files(files: list[str], root: Path) -> list[Found]:
         if path is None:
             remedy = "Paths are relative to the current folder, or to the data folder"
             raise ParameterError("does not exist", f"nwb_files {name!r}", remedy)
-        absolute = Path(os.path.abspath(path))
+        absolute = path.absolute()
         found.append((nwb, nwb.session_name(absolute), absolute, str(absolute)))
     return found
 

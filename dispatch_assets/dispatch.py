@@ -20,7 +20,6 @@ INVENTORY_NAME = "inventory"  # not "jobs": consumers take every *job*.json for 
 STALE_FOLDER = "stale"
 
 
-
 @dataclass(frozen=True)
 class Report:
     """What became of a data folder.
@@ -166,7 +165,7 @@ def _set_aside(results: Path, sessions: set[str], written: dict[str, str]) -> li
             continue
         target = results / STALE_FOLDER / file.name
         target.parent.mkdir(exist_ok=True)
-        os.replace(file, target)
+        file.replace(target)
         moved.append(str(target))
     return moved
 
@@ -181,5 +180,3 @@ def _session_of(file: Path) -> str | None:
         return None  # not ours to judge
     ours = isinstance(job, dict) and "job_key" in job
     return str(job["session_name"]) if ours else None
-
-

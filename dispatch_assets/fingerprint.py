@@ -47,8 +47,8 @@ def fingerprint(paths: Iterable[Path], relative_to: Path) -> tuple[str, int]:
     for path in sorted(set(paths)):
         try:
             for file, size, sampled in _files(path):
-                name = os.path.relpath(file, relative_to) if file != relative_to else ""
-                digest.update(f"{Path(name).as_posix()}\0{size}\0".encode("utf-8", "surrogateescape"))
+                name = Path(os.path.relpath(file, relative_to)).as_posix()
+                digest.update(f"{name}\0{size}\0".encode("utf-8", "surrogateescape"))
                 size_bytes += size
                 if sampled:
                     _add_content(digest, file, size)

@@ -22,7 +22,7 @@ from dispatch_assets.npy import npy_length, npy_reader
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import PlannedJob, SessionPlan, lfp_positions
 from dispatch_assets.recording_json import has_times_set_by_hand, recording_to_dict
-from dispatch_assets.timestamps import CHUNK_SAMPLES, MAX_LISTED, check_times
+from dispatch_assets.timestamps import CHUNK_SAMPLES, MAX_LISTED, ReadTimes, check_times
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -56,10 +56,10 @@ class JobBuilder:
         recording = source.open_segments(planned.positions)
         with reading(where):
             report = self._report(planned, recording)
-            clipped = _clip(recording, self.params)
+            # a group of a clip would lose its times in SpikeInterface 0.105, a clip of a group not
+            part = _clip(_select_group(recording, entry.group), self.params)
             # samples count where the clock does not
-            duration = _duration_s(clipped, regular=report.verdict in ("regular", "reset"))
-            part = _select_group(clipped, entry.group)
+            duration = _duration_s(part, regular=report.verdict in ("regular", "reset"))
             lfp, lfp_warnings = self._lfp(planned, part)
             described = recording_to_dict(part, Path(self.plan.session.data_folder))
         return SortingJob(
@@ -184,7 +184,7 @@ def _clock(
     return clock.model_copy(update={"lost_samples": lost, "reset_reason": reason})
 
 
-def _times_reader(recording: BaseRecording, segment: int) -> Any:
+def _times_reader(recording: BaseRecording, segment: int) -> ReadTimes:
     """Return ``read(start, stop)`` for a segment's times; maps are read as plain files.
 
     Mapped pages count as resident memory, which a look at the whole clock would fill.
@@ -198,7 +198,7 @@ def _times_reader(recording: BaseRecording, segment: int) -> Any:
 
 
 def _read_mapped(
-    path: Any, dtype: np.dtype[Any], offset: int, start: int, stop: int
+    path: str, dtype: np.dtype[Any], offset: int, start: int, stop: int
 ) -> np.ndarray[Any, Any]:
     at = offset + start * dtype.itemsize
     return np.fromfile(path, dtype, count=stop - start, offset=at)

@@ -96,7 +96,15 @@ def job_key(session: str, recording: str) -> str:
     """
     if not session or not recording:
         raise NamingError("a session and a recording need a name", f"{session!r}, {recording!r}")
-    key = escape(session) + SEPARATOR + escape(recording)
+    return _shortened(escape(session) + SEPARATOR + escape(recording))
+
+
+def file_stem(name: str) -> str:
+    """Return `name` as a file name without extension: escaped, and shortened like a job key."""
+    return _shortened(escape(name))
+
+
+def _shortened(key: str) -> str:
     if len(key) <= MAX_KEY_LENGTH:
         return key
     digest = hashlib.sha256(key.encode()).hexdigest()[:_HASH_LENGTH]

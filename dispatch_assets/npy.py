@@ -42,9 +42,7 @@ def npy_reader(path: Path) -> Callable[[int, int], NDArray[Any]]:
     _, dtype, offset = _header(path)
 
     def read(start: int, stop: int) -> NDArray[Any]:
-        return np.fromfile(
-            path, dtype, count=stop - start, offset=offset + start * dtype.itemsize
-        )
+        return np.fromfile(path, dtype, count=stop - start, offset=offset + start * dtype.itemsize)
 
     return read
 

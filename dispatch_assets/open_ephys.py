@@ -38,6 +38,12 @@ MAX_DEPTH = 5
 MIN_AP_RATE_HZ = 10_000.0  # upstream's border between AP and LFP bands
 MIN_LFP_RATE_HZ = 1_000.0  # slower streams are no field potentials (motion sensors, temperatures)
 _BYTES_PER_SAMPLE = 2  # Open Ephys stores 16-bit integers
+_STREAM_FILES = (
+    "continuous.dat",
+    "timestamps.npy",
+    "sample_numbers.npy",
+    "synchronized_timestamps.npy",
+)
 _LFP = re.compile(r"(^|[-_. ])LFP$")
 _RECORDING = re.compile(r"^recording(\d+)$")
 _EXPERIMENT = re.compile(r"^experiment(\d+)$")
@@ -237,8 +243,7 @@ def _source(block: str, parts: list[Stream], index: dict[int, int]) -> SourceRec
 
 
 def _segment(stream: Stream, index: int) -> SourceSegment:
-    names = ("continuous.dat", "timestamps.npy", "sample_numbers.npy", "synchronized_timestamps.npy")
-    files = [stream.path / n for n in names if (stream.path / n).is_file()]
+    files = [stream.path / name for name in _STREAM_FILES if (stream.path / name).is_file()]
     metadata = [f for f in (stream.folder.settings,) if f.is_file()]
     try:
         problem, times_problem = _check_files(stream)
@@ -273,9 +278,7 @@ def _check_files(stream: Stream) -> tuple[StreamError | None, str | None]:
         what = f"{size} bytes are not a whole number of samples of {n_channels} channels"
         return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED), None
     counter, times = stream.sample_numbers, stream.sync_times
-    n_counted = npy_length(counter) if counter is not None else None
-    if n_counted is not None and n_samples < n_counted:
-        assert counter is not None
+    if counter is not None and n_samples < (n_counted := npy_length(counter)):
         what = f"{n_samples} samples on disk, {n_counted} according to {counter.name}"
         return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED), None
     if n_samples == 0:

@@ -149,9 +149,7 @@ class SpikeInterfaceInfo(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> SpikeInterfaceInfo:
         if self.keep_stream_substrings and self.skip_stream_substrings:
-            raise ValueError(
-                "give keep_stream_substrings or skip_stream_substrings, not both"
-            )
+            raise ValueError("give keep_stream_substrings or skip_stream_substrings, not both")
         if self.reader_type not in (None, "spikeinterface") and self.reader_kwargs is None:
             raise ValueError(f"reader_kwargs is needed for reader_type {self.reader_type!r}")
         n_sessions = len(self.sessions_kwargs)

@@ -107,11 +107,9 @@ def _plan_source(
             yield _problem(session, source, e, segment)
 
 
-def _whole_or_nothing(
-    problems: dict[int, StreamError | None], usable: tuple[int, ...]
-) -> tuple[int, ...]:
+def _whole_or_nothing(problems: dict[int, StreamError], usable: tuple[int, ...]) -> tuple[int, ...]:
     """Empty segments can be left out of a concatenation; a damaged one spoils it."""
-    harmless = all(p is not None and p.reason == Reason.EMPTY for p in problems.values())
+    harmless = all(p.reason == Reason.EMPTY for p in problems.values())
     return usable if harmless else ()
 
 
@@ -218,9 +216,8 @@ def _job_entry(
 
 
 def _problem(
-    session: Session, source: SourceRecording, problem: StreamError | None, segment: int | None
+    session: Session, source: SourceRecording, problem: StreamError, segment: int | None
 ) -> InventoryEntry:
-    assert problem is not None
     reason = Reason(problem.reason or Reason.UNREADABLE)
     return InventoryEntry(
         status="skipped" if reason in EXPECTED_REASONS else "failed",

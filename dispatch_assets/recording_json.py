@@ -7,6 +7,8 @@ that both versions read. Reading: only SpikeInterface's own classes may be named
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
 import os
 from collections.abc import Iterator
@@ -59,7 +61,7 @@ def recording_to_dict(recording: BaseRecording, data_folder: Path) -> dict[str, 
 def _simplify(described: dict[str, Any], *, outermost: bool) -> None:
     """Drop what is repeated at every level and spell arguments as 0.104 does, in place."""
     described.pop("relative_paths", None)
-    kwargs = described["kwargs"]
+    kwargs = described["kwargs"] = _without_defaults(described["class"], described["kwargs"])
     if described["class"].rpartition(".")[2] in _RENAMED_IN_0_105:
         kwargs["parent_recording"] = kwargs.pop("recording")
     if not outermost:
@@ -67,6 +69,14 @@ def _simplify(described: dict[str, Any], *, outermost: bool) -> None:
         described["properties"] = {}
     for parent in _parents(kwargs):
         _simplify(parent, outermost=False)
+
+
+def _without_defaults(class_name: str, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Drop arguments that are None by default: 0.104 does not know those that 0.105 added."""
+    module, _, name = class_name.rpartition(".")
+    parameters = inspect.signature(getattr(importlib.import_module(module), name)).parameters
+    optional = {p.name for p in parameters.values() if p.default is None}
+    return {k: v for k, v in kwargs.items() if v is not None or k not in optional}
 
 
 def _parents(kwargs: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -84,7 +94,7 @@ def _with_relative_paths(described: dict[str, Any], data_folder: Path) -> dict[s
     )
 
     for element in list(extractor_dict_iterator(described)):
-        if element_is_path(element) and os.path.isabs(str(element.value)):
+        if element_is_path(element) and Path(element.value).is_absolute():
             relative = relative_path(Path(element.value), data_folder)
             set_value_in_extractor_dict(described, element.access_path, relative)
     return described

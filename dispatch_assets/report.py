@@ -18,12 +18,12 @@ def print_report(entries: Sequence[InventoryEntry], results: str | None = None) 
         print(table(heads, (_row(e) for e in jobs)))
     if skipped:
         print("\nNot sorted, as expected:")
-        print(table((), ((e.session_name, _place(e), str(e.reason), e.message) for e in skipped)))
+        print(table((), ((e.session_name, place(e), str(e.reason), e.message) for e in skipped)))
     if failed:
         sys.stdout.flush()
         print("\nCould not be dispatched:", file=sys.stderr)
         for e in failed:
-            print(f"  {e.session_name} {_place(e)} [{e.reason}]\n    {e.message}", file=sys.stderr)
+            print(f"  {e.session_name} {place(e)} [{e.reason}]\n    {e.message}", file=sys.stderr)
     where = f" in {results}" if results else ""
     print(f"\n{len(jobs)} jobs{where}, {len(skipped)} left out, {len(failed)} failed")
     if not jobs:
@@ -47,6 +47,7 @@ def _row(e: InventoryEntry) -> tuple[str, ...]:
     return (e.session_name, str(e.recording_name), duration, str(e.n_channels), lfp, probes)
 
 
-def _place(e: InventoryEntry) -> str:
+def place(e: InventoryEntry) -> str:
+    """Return where in its session an entry is: block, stream and segment."""
     segment = "" if e.segment is None else f" recording{e.segment + 1}"
     return f"{e.block} {e.stream}{segment}".strip()

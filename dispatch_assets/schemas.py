@@ -18,6 +18,9 @@ SCHEMAS: dict[str, type[BaseModel]] = {
 
 def schema_text(name: str) -> str:
     """Return the JSON schema called `name` as it is committed."""
-    schema = SCHEMAS[name].model_json_schema(mode="validation" if name == "params" else "serialization")
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        # what users write has optional parts; what we write has all of them
+        **SCHEMAS[name].model_json_schema(mode="validation"),
+    }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch_assets.errors import NamingError, StoreError
@@ -55,7 +55,7 @@ class JsonFolder:
         path = self.path(name)
         with _storing(path, "cannot be written", "Check free space and permissions"):
             if path.protocol in ("", "file", "local"):
-                _replace(str(path), text.encode())
+                _replace(Path(str(path)), text.encode())
             else:  # object stores make a file visible when its upload is complete
                 path.fs.pipe_file(path.path, text.encode())
         return path
@@ -89,24 +89,22 @@ class JsonFolder:
             )
 
 
-def _replace(path: str, data: bytes) -> None:
-    folder = os.path.dirname(path)
-    os.makedirs(folder, exist_ok=True)
-    temporary = os.path.join(folder, f".{uuid.uuid4().hex}{_TEMPORARY}")
+def _replace(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.parent / f".{uuid.uuid4().hex}{_TEMPORARY}"
     try:
-        with open(temporary, "wb") as f:
+        with temporary.open("wb") as f:
             f.write(data)
             f.flush()
             os.fsync(f.fileno())
-        os.replace(temporary, path)
-        _sync_folder(folder)
+        temporary.replace(path)
+        _sync_folder(path.parent)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def _sync_folder(folder: str) -> None:
+def _sync_folder(folder: Path) -> None:
     """Make the rename itself survive a power cut; Windows cannot open folders, and need not."""
     if os.name != "posix":
         return

@@ -1,4 +1,4 @@
-"""Streaming check of recording times: is this clock good enough to keep?
+"""Streaming check of recording times, which decides whether a clock is good enough to keep.
 
 The thresholds and their order are those of the Allen Institute's dispatcher, so that the same
 recordings get their times reset; the report says besides where the clock broke, so that what was
@@ -163,4 +163,5 @@ def original_time_s(clock: SegmentClock, sample: NDArray[np.int64]) -> NDArray[n
         chunk boundary and on both sides of every listed discontinuity.
     """
     samples, times = zip(*clock.clock_anchors, strict=True)
-    return np.interp(sample, samples, times)
+    recovered: NDArray[np.float64] = np.interp(sample, samples, times)
+    return recovered

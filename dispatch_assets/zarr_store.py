@@ -1,4 +1,4 @@
-"""Look at a Zarr store on disk without opening it: is it safe, whole and readable here?
+"""Look at a Zarr store on disk without opening it: whether it is safe, whole and readable here.
 
 Zarr lets a store name the codecs that decode it, one of which unpickles; and a missing chunk reads
 as zeros. Neither may pass, so the store's own metadata files are read before any library opens it.
@@ -92,11 +92,10 @@ def _arrays_on_disk(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
 def n_missing_chunks(array: Path) -> int:
     """Return how many of an array's chunks are not on disk."""
     meta = _json_object(array / ".zarray")
-    n_chunks = math.prod(
-        math.ceil(n / c) for n, c in zip(meta["shape"], meta["chunks"], strict=True)
-    )
-    on_disk = sum(len(files) for _, _, files in os.walk(array))
-    return max(0, n_chunks - (on_disk - sum(1 for _ in array.glob(".z*"))))
+    sizes = zip(meta["shape"], meta["chunks"], strict=True)
+    n_expected = math.prod(math.ceil(int(n) / int(chunk)) for n, chunk in sizes)
+    files = (f for _, _, names in os.walk(array) for f in names)
+    return max(0, n_expected - sum(1 for f in files if not f.startswith(".z")))
 
 
 def array_shape(array: Path) -> tuple[int, ...]:

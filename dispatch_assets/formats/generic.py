@@ -8,6 +8,7 @@ own blocks and streams count, and each set of ``reader_kwargs`` is a session.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,8 +150,9 @@ def _reader(name: str) -> _Reader:
     from spikeinterface.extractors.neoextractors import neo_recording_class_dict
 
     if name not in recording_extractor_full_dict:
-        known = ", ".join(sorted(recording_extractor_full_dict))
-        raise SessionError(f"SpikeInterface has no reader {name!r}", "reader_type", f"Known: {known}")
+        what = f"SpikeInterface has no reader {name!r}"
+        known = f"Known: {', '.join(sorted(recording_extractor_full_dict))}"
+        raise SessionError(what, "reader_type", known)
     read = recording_extractor_full_dict[name]
     return _Reader(name, read, name in neo_recording_class_dict or read in neo_recording_class_dict)
 
@@ -246,7 +248,7 @@ def _position(session: Session, info: SpikeInterfaceInfo) -> int:
 def _resolved(kwargs: dict[str, Any], data_folder: Path) -> dict[str, Any]:
     """Return the reader's arguments with every path that exists made absolute."""
 
-    def resolve(name: str, value: Any) -> Any:
+    def resolve(name: str, value: object) -> object:
         if isinstance(value, list):
             return [resolve(name, v) for v in value]
         if not isinstance(value, str) or "path" not in name:
@@ -277,9 +279,7 @@ def _existing(path: str, data_folder: Path) -> Path | None:
 
 def _absolute(path: Path, data_folder: Path) -> str:
     """Return an absolute path that keeps the user's spelling of the data folder."""
-    import os
-
-    absolute = os.path.abspath(path)
+    absolute = os.path.normpath(path.absolute())
     if Path(absolute).is_relative_to(data_folder):
         return absolute
     real, base = os.path.realpath(absolute), os.path.realpath(data_folder)

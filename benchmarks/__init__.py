@@ -1,0 +1,1 @@
+"""What dispatching costs; see README.md."""

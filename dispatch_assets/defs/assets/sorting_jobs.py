@@ -1,0 +1,142 @@
+"""``sorting_jobs``: one JSON file per recording, ready for preprocessing and sorting.
+
+A run of one partition is an asset run like any other. A run of many partitions writes each job as
+soon as it is built and logs the materialization itself: Dagster would give all partitions of a
+run one common data version, and would count all of them as failed if one fails. So one bad
+recording fails its own partition only; it ends the run red, after all others are done.
+
+Such a run has no output in Dagster's sense, so assets downstream belong in runs of their own. They
+are put there by every backfill and by automation, unless they too are `single_run`.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from dispatch_assets.defs.assets import GROUP, OWNERS, recordings
+from dispatch_assets.defs.batch import CODE_VERSION, Outcome, build, data_version
+from dispatch_assets.defs.checks import JOB_LOADS, CheckedJobs
+from dispatch_assets.defs.failures import as_failure
+from dispatch_assets.defs.metadata import failures_metadata, job_metadata
+from dispatch_assets.defs.partitions import SORTING_JOBS
+from dispatch_assets.defs.resources import DispatchParamsResource, Store
+from dispatch_assets.errors import DispatchError
+from dispatch_assets.models import SortingJob
+
+KEY = dg.AssetKey("sorting_jobs")
+FAILURES = "failures"
+IO_MANAGER = "sorting_job_files"
+
+Events = Iterator[
+    dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult
+]
+
+NEW_OR_CHANGED = dg.AutomationCondition.eager().without(
+    ~dg.AutomationCondition.any_deps_missing()  # most new recordings are never reported
+)
+
+
+@dg.asset(
+    description="One sorting job per recording: which recording to sort, how to open it, and "
+    "whether its clock can be trusted. Written as `job_<key>.json`.",
+    deps=[recordings.KEY],
+    partitions_def=SORTING_JOBS,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    automation_condition=NEW_OR_CHANGED,
+    check_specs=[JOB_LOADS],
+    io_manager_key=IO_MANAGER,
+    output_required=False,  # see the module's docstring
+    group_name=GROUP,
+    owners=OWNERS,
+    kinds={"json", "spikeinterface"},
+    tags={"dispatch/layer": "plan"},
+    code_version=CODE_VERSION,
+)
+def sorting_jobs(
+    context: dg.AssetExecutionContext, store: Store, dispatch_params: DispatchParamsResource
+) -> Events:
+    """Open each session once, and write the jobs of all its partitions in this run."""
+    keys = [context.partition_key] if context.has_partition_key else context.partition_keys
+    outcomes = build(keys, store.shards(), dispatch_params.plain())
+    with as_failure():
+        if len(keys) == 1:
+            yield from _one(next(outcomes), store)
+        else:
+            yield from _many(context, outcomes, store)
+
+
+def _one(outcome: Outcome, store: Store) -> Events:
+    job = _job_or_raise(outcome)
+    yield dg.MaterializeResult(
+        value=job,
+        data_version=dg.DataVersion(_version(job)),
+        metadata=job_metadata(job, store.jobs().path(job.job_key)),
+    )
+    checked = CheckedJobs(store.jobs())
+    checked.add(outcome)
+    yield checked.result()
+
+
+def _many(context: dg.AssetExecutionContext, outcomes: Iterator[Outcome], store: Store) -> Events:
+    files, checked = store.jobs(), CheckedJobs(store.jobs())
+    seen = _last_event_on_recordings(context.instance)
+    failures: dict[str, str] = {}
+    for outcome in outcomes:
+        if isinstance(outcome.job, DispatchError):
+            failures[outcome.key] = str(outcome.job)
+            context.log.error(f"{outcome.key}: {outcome.job}")
+            continue
+        path = files.write(outcome.job)
+        yield _materialization(outcome.job, path, seen)
+        checked.add(outcome)
+    yield checked.result()
+    if failures:
+        raise _failure(failures, n_good=checked.n)
+
+
+def _materialization(job: SortingJob, path: str, seen: int) -> dg.AssetMaterialization:
+    """Return the event that Dagster would log for a run of this partition alone."""
+    recording = recordings.KEY.to_user_string()
+    tags = {
+        "dagster/data_version": _version(job),
+        "dagster/data_version_is_user_provided": "true",
+        "dagster/code_version": CODE_VERSION,
+        f"dagster/input_data_version/{recording}": job.fingerprint,
+        f"dagster/input_event_pointer/{recording}": str(seen),
+    }
+    return dg.AssetMaterialization(
+        KEY, partition=job.job_key, tags=tags, metadata=job_metadata(job, path)
+    )
+
+
+def _last_event_on_recordings(instance: dg.DagsterInstance) -> int:
+    """Return the id of the newest event that this run takes into account; later ones make it stale.
+
+    Never 0, which would stand for "unknown": then no later event would count.
+    """
+    pages = (
+        instance.fetch_observations(recordings.KEY, limit=1),
+        instance.fetch_materializations(recordings.KEY, limit=1),
+    )
+    return max([1, *(record.storage_id for page in pages for record in page.records)])
+
+
+def _version(job: SortingJob) -> str:
+    return data_version(job.job_key, job.fingerprint, job.parameters_hash)
+
+
+def _job_or_raise(outcome: Outcome) -> SortingJob:
+    if isinstance(outcome.job, DispatchError):
+        raise outcome.job
+    return outcome.job
+
+
+def _failure(failures: dict[str, str], n_good: int) -> dg.Failure:
+    listed = "\n".join(f"- {key}: {why}" for key, why in failures.items())
+    return dg.Failure(
+        description=f"{len(failures)} of {len(failures) + n_good} recordings could not be "
+        f"dispatched; the jobs of the other {n_good} are written.\n{listed}",
+        metadata={**failures_metadata(failures), FAILURES: dg.MetadataValue.json(failures)},
+        allow_retries=False,
+    )

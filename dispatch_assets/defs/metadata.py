@@ -1,0 +1,200 @@
+"""What people see in the Dagster UI about inventories, recordings and jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import dagster as dg
+
+from dispatch_assets.defs.scan import Change, Scan
+from dispatch_assets.models import InventoryEntry, SortingJob
+from dispatch_assets.report import place
+
+MAX_ROWS = 200  # a table is stored with its event, so it must not grow with the data root
+
+Metadata = dict[str, dg.MetadataValue]
+
+
+def table(
+    rows: Iterable[Mapping[str, str | float | bool | None]], columns: Sequence[str]
+) -> dg.TableMetadataValue:
+    """Return a table of at most `MAX_ROWS` rows; the last one says how many are left out."""
+    listed = list(rows)
+    records = [dg.TableRecord(dict(row)) for row in listed[:MAX_ROWS]]
+    if len(listed) > MAX_ROWS:
+        more = f"... and {len(listed) - MAX_ROWS:,} more"
+        records.append(dg.TableRecord({c: more if c == columns[0] else None for c in columns}))
+    schema = dg.TableSchema(columns=[dg.TableColumn(c, _type(records, c)) for c in columns])
+    return dg.MetadataValue.table(records=records, schema=schema)
+
+
+def _type(records: Sequence[dg.TableRecord], column: str) -> str:
+    kinds = {type(r.data.get(column)) for r in records} - {type(None)}
+    return {bool: "bool", int: "int", float: "float"}.get(kinds.pop(), "string") if kinds else "any"
+
+
+def inventory_metadata(scan: Scan, store: str) -> Metadata:
+    """Return what an inventory run found, as counts and tables."""
+    entries, jobs = scan.entries, scan.jobs
+    skipped = [e for e in entries if e.status == "skipped"]
+    failed = [e for e in entries if e.status == "failed"]
+    duration_s = sum(e.duration_s or 0.0 for e in jobs.values())
+    size_bytes = sum(e.size_bytes for e in jobs.values())
+    counts = {
+        "sessions": len(scan.inventories),
+        "jobs": len(jobs),
+        "skipped": len(skipped),
+        "failed": len(failed),
+        "new": len(scan.new),
+        "changed": len(scan.changed),
+        "returned": len(scan.returned),
+        "vanished": len(scan.vanished),
+    }
+    return {
+        "summary": dg.MetadataValue.md(_summary(scan, counts, duration_s, size_bytes)),
+        **{name: dg.MetadataValue.int(n) for name, n in counts.items()},
+        "total duration (s)": dg.MetadataValue.float(round(duration_s, 2)),
+        "total size (bytes)": dg.MetadataValue.int(size_bytes),
+        "sorting jobs": _jobs_table(scan),
+        "left out or failed": not_jobs_table([*failed, *skipped]),
+        "vanished recordings": _vanished_table(scan.vanished),
+        "inventories": dg.MetadataValue.path(store),
+    }
+
+
+def _summary(scan: Scan, counts: Mapping[str, int], duration_s: float, size_bytes: int) -> str:
+    scope = "all sessions" if scan.whole else "named sessions only"
+    lines = [
+        f"**{counts['jobs']:,} sorting jobs** in {counts['sessions']:,} sessions ({scope}): "
+        f"{_hours(duration_s)}, {_bytes(size_bytes)}",
+        f"- {counts['new']:,} new, {counts['changed']:,} changed, "
+        f"{counts['returned']:,} returned, {counts['vanished']:,} vanished",
+        f"- {counts['skipped']:,} left out as expected, {counts['failed']:,} **failed**",
+    ]
+    lines += [f"- vanished session: `{name}`" for name in scan.vanished_sessions[:MAX_ROWS]]
+    return "\n".join(lines)
+
+
+def _jobs_table(scan: Scan) -> dg.TableMetadataValue:
+    """Return a table of jobs, what happened lately first."""
+    marks = {
+        **{c.key: "new" for c in scan.new},
+        **{c.key: "changed" for c in scan.changed},
+        **{c.key: "returned" for c in scan.returned},
+    }
+    columns = ("session", "recording", "status", "duration (s)", "channels", "probe", "LFP", "key")
+    order = sorted(scan.jobs.items(), key=lambda item: item[0] not in marks)
+    rows = (
+        {
+            "session": e.session_name,
+            "recording": e.recording_name,
+            "status": marks.get(key, "unchanged"),
+            "duration (s)": None if e.duration_s is None else round(e.duration_s, 2),
+            "channels": e.n_channels,
+            "probe": ", ".join(dict.fromkeys(e.probe_names)),
+            "LFP": e.has_lfp,
+            "key": key,
+        }
+        for key, e in order
+    )
+    return table(rows, columns)
+
+
+def not_jobs_table(entries: Iterable[InventoryEntry]) -> dg.TableMetadataValue:
+    """Return a table of what is no job, with the reasons."""
+    columns = ("session", "stream", "status", "reason", "message")
+    rows = (
+        {
+            "session": e.session_name,
+            "stream": place(e),
+            "status": e.status,
+            "reason": str(e.reason),
+            "message": e.message,
+        }
+        for e in entries
+    )
+    return table(rows, columns)
+
+
+def _vanished_table(changes: Iterable[Change]) -> dg.TableMetadataValue:
+    columns = ("session", "recording", "key")
+    rows = (
+        {"session": e.session_name, "recording": e.recording_name, "key": c.key}
+        for c in changes
+        if (e := c.before) is not None
+    )
+    return table(rows, columns)
+
+
+def recording_metadata(change: Change) -> Metadata:
+    """Return what is new about a recording, and how it was before."""
+    assert change.now is not None
+    now, before = change.now, change.before
+    facts: dict[str, tuple[str, str]] = {
+        name: (show(before) if before else "", show(now))
+        for name, show in {
+            "size (bytes)": lambda e: str(e.size_bytes),
+            "fingerprint": lambda e: str(e.fingerprint),
+            "duration (s)": lambda e: f"{e.duration_s or 0.0:.2f}",
+            "samples": lambda e: ", ".join(map(str, e.n_samples)),
+            "channels": lambda e: str(e.n_channels),
+            "probes": lambda e: ", ".join(e.probe_names),
+        }.items()
+    }
+    lines = ["| | before | now |", "|---|---|---|"]
+    lines += [f"| {k} | {old} | {'**' if old != new else ''}{new}{'**' if old != new else ''} |"
+              for k, (old, new) in facts.items()]
+    return {
+        "change": dg.MetadataValue.text("changed" if before else "new"),
+        "what changed": dg.MetadataValue.md("\n".join(lines)),
+        "session": dg.MetadataValue.text(now.session_name),
+        "fingerprint": dg.MetadataValue.text(str(now.fingerprint)),
+        "size (bytes)": dg.MetadataValue.int(now.size_bytes),
+        "duration (s)": dg.MetadataValue.float(round(now.duration_s or 0.0, 2)),
+        "channels": dg.MetadataValue.int(now.n_channels or 0),
+    }
+
+
+def job_metadata(job: SortingJob, file: str) -> Metadata:
+    """Return what a person wants to know about a job."""
+    probes = ", ".join(dict.fromkeys(job.probe_names))
+    has_lfp = job.recording_lfp_dict is not None
+    metadata: Metadata = {
+        "summary": dg.MetadataValue.md(
+            f"**{job.recording_name}** of session **{job.session_name}**: {job.duration:g} s, "
+            f"{job.n_channels} channels at {job.sampling_frequency_hz:g} Hz, {probes or 'no probe name'}"
+        ),
+        "job file": dg.MetadataValue.path(file),
+        "session": dg.MetadataValue.text(job.session_name),
+        "input format": dg.MetadataValue.text(job.input_format),
+        "duration (s)": dg.MetadataValue.float(job.duration),
+        "channels": dg.MetadataValue.int(job.n_channels),
+        "sampling frequency (Hz)": dg.MetadataValue.float(job.sampling_frequency_hz),
+        "probes": dg.MetadataValue.text(probes),
+        "segments": dg.MetadataValue.int(len(job.n_samples)),
+        "LFP": dg.MetadataValue.bool(has_lfp),
+        "timestamps": dg.MetadataValue.text(job.timestamps.verdict),
+        "timestamps message": dg.MetadataValue.text(job.timestamps.message),
+        "fingerprint": dg.MetadataValue.text(job.fingerprint),
+    }
+    if job.warnings:
+        metadata["warnings"] = dg.MetadataValue.md("\n".join(f"- {w}" for w in job.warnings))
+    return metadata
+
+
+def failures_metadata(failures: Mapping[str, str]) -> Metadata:
+    """Return the keys that failed, each with its sentence."""
+    rows = ({"recording": key, "why": why} for key, why in failures.items())
+    return {"failed": table(rows, ("recording", "why"))}
+
+
+def _hours(duration_s: float) -> str:
+    return f"{duration_s / 3600:.1f} h" if duration_s >= 3600 else f"{duration_s:.1f} s"
+
+
+def _bytes(n: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if n < 1000:
+            return f"{n:.0f} {unit}" if unit == "B" else f"{n:.1f} {unit}"
+        n /= 1000
+    return f"{n:.1f} TB"

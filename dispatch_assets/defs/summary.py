@@ -1,0 +1,81 @@
+"""What ``dispatch-assets materialize`` did, for people. Knows nothing of Dagster."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from dispatch_assets.models import InventoryEntry
+from dispatch_assets.report import place, table
+
+MAX_LISTED = 50
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What was found and what was done about it.
+
+    Attributes
+    ----------
+    entries
+        Everything in the sessions that were looked at.
+    counts
+        Number of recordings ``new``, ``changed``, ``returned``, ``vanished``.
+    written
+        Job files written, by key.
+    failed
+        Why the others could not be, by key.
+    up_to_date
+        Keys of the jobs that were left alone.
+    store, home
+        Where the jobs are; where Dagster keeps its state.
+    """
+
+    entries: tuple[InventoryEntry, ...]
+    counts: Mapping[str, int]
+    written: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    up_to_date: tuple[str, ...] = ()
+    store: str = ""
+    home: str = ""
+
+    def of_status(self, status: str) -> list[InventoryEntry]:
+        """Return the entries of one status: job, skipped or failed."""
+        return [e for e in self.entries if e.status == status]
+
+    @property
+    def exit_status(self) -> int:
+        """0 if there are jobs and nothing failed, else 1."""
+        return int(bool(self.failed or self.of_status("failed") or not self.of_status("job")))
+
+
+def print_summary(summary: Summary) -> None:
+    """Print what was written, and what was not with its remedy."""
+    jobs = {str(e.job_key): e for e in summary.of_status("job")}
+    skipped, faults = summary.of_status("skipped"), summary.of_status("failed")
+    rows = [_row(key, jobs[key]) for key in list(summary.written)[:MAX_LISTED] if key in jobs]
+    if rows:
+        print(table(("session", "recording", "duration (s)", "channels", "partition"), rows))
+    if len(summary.written) > MAX_LISTED:
+        print(f"... and {len(summary.written) - MAX_LISTED:,} more")
+    sys.stdout.flush()
+    for e in faults:
+        where = f"{e.session_name} {place(e)}".strip()
+        print(f"could not be dispatched: {where} [{e.reason}]\n    {e.message}", file=sys.stderr)
+    for key, why in summary.failed.items():
+        print(f"job not written: {key}\n    {why}", file=sys.stderr)
+    sys.stderr.flush()
+    changes = ", ".join(f"{n:,} {what}" for what, n in summary.counts.items())
+    sessions = len({e.session_name for e in jobs.values()})
+    print(f"{'' if not rows else chr(10)}{len(jobs):,} recordings in {sessions:,} sessions: {changes}")
+    print(
+        f"{len(summary.written):,} jobs written, {len(summary.up_to_date):,} up to date, "
+        f"{len(skipped):,} left out as expected, {len(summary.failed) + len(faults):,} failed"
+    )
+    print(f"Jobs: {summary.store}\nDagster: DAGSTER_HOME={summary.home}")
+
+
+def _row(key: str, e: InventoryEntry) -> tuple[str, ...]:
+    duration = f"{e.duration_s or 0.0:.2f}"
+    return (e.session_name, str(e.recording_name), duration, str(e.n_channels), key)

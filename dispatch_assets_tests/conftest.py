@@ -1,0 +1,15 @@
+"""Fixtures that every test module shares."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite("dispatch_assets_tests.formats.contract")
+
+from dispatch_assets_tests.formats.contract import Library  # noqa: E402 - after registering
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
+    """Sample sessions of all formats, each written when first asked for; nobody changes them."""
+    return Library(tmp_path_factory.mktemp("library"))
