@@ -12,6 +12,7 @@ PYTHON ?= python3
 DEMO ?= dispatch_assets_tests.demo
 PYTEST_ARGS ?=
 LOCK_ARGS ?=
+PORT ?= 3000
 
 SHELL := /bin/sh
 VENV := .venv
@@ -70,12 +71,18 @@ test: setup
 	@echo "==> layers"; $(VENV)/bin/lint-imports --no-logo
 	@echo "==> tests"; $(PY) -m pytest -n 2 $(PYTEST_ARGS)
 
-# Runs, schedules and logs are kept in .dispatch/dagster_home.
+# Shows your data if DISPATCH_DATA says where they are, else what `make demo` has made.
 dev: setup
-	@mkdir -p .dispatch/dagster_home
-	@if [ -f deploy/dagster.yaml ]; then cp deploy/dagster.yaml .dispatch/dagster_home/; fi
-	@exec env DAGSTER_HOME="$$PWD/.dispatch/dagster_home" \
-	  $(VENV)/bin/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+	@if [ -n "$$DISPATCH_DATA" ] || [ ! -d .dispatch/demo ]; then \
+	  home="$${DAGSTER_HOME:-$$PWD/.dispatch/dagster_home}"; \
+	else \
+	  echo "dev: showing the demo. Your own data: DISPATCH_DATA=/path/to/sessions make dev"; \
+	  home="$$PWD/.dispatch/demo/dagster_home"; \
+	  export DISPATCH_DATA="$$PWD/.dispatch/demo/data" DISPATCH_STORE="$$PWD/.dispatch/demo/store"; \
+	fi; \
+	mkdir -p "$$home"; \
+	[ -f "$$home/dagster.yaml" ] || cp dispatch_assets/defs/dagster.yaml "$$home/"; \
+	DAGSTER_HOME="$$home" exec $(VENV)/bin/dagster dev -w workspace.yaml -h 127.0.0.1 -p $(PORT)
 
 fmt: setup
 	@$(PY) -m ruff check --fix-only .

@@ -18,7 +18,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from dispatch_assets_tests.samples import aind, generic, nwb, openephys, spikegl
 from dispatch_assets_tests.samples.payload import noise
 
 if TYPE_CHECKING:
+    import h5py
+    import zarr
     from numpy.typing import NDArray
 
 N_CHANNELS, RATE_HZ = 384, 30000
@@ -150,24 +152,30 @@ def _ap() -> list[openephys.Stream]:
     return openephys.probe_streams(openephys.Probe(), bands=("AP",))
 
 
-def _write_short_nwb(path: Path, backend: Any) -> Path:
+def _write_short_nwb(path: Path, backend: Literal["hdf5", "zarr"]) -> Path:
     series = [nwb.NwbSeries(_SERIES, times=True)]
     probes = [nwb.NwbProbe(n_channels=N_CHANNELS)]
     return nwb.write_nwb(path, probes, series, backend=backend, seconds=0.1, content="zeros")
 
 
-def _replace(group: Any, name: str, shape: tuple[int, ...], dtype: str, **options: Any) -> Any:
+def _replace(
+    group: h5py.Group | zarr.Group,
+    name: str,
+    shape: tuple[int, ...],
+    dtype: str,
+    **options: str,
+) -> h5py.Dataset | zarr.Array:
     """Replace a dataset of an NWB file, HDF5 or Zarr, by an empty one with its attributes."""
     attributes = dict(group[name].attrs)
     del group[name]
-    chunks = NWB_CHUNK if len(shape) == 2 else (PIECE,)
-    chunks = tuple(min(n, chunk) for n, chunk in zip(shape, chunks, strict=True))
+    usual = NWB_CHUNK if len(shape) == 2 else (PIECE,)
+    chunks = tuple(min(n, chunk) for n, chunk in zip(shape, usual, strict=True))
     dataset = group.create_dataset(name, shape=shape, dtype=dtype, chunks=chunks, **options)
     dataset.attrs.update(attributes)
     return dataset
 
 
-def _link_chunks(array: Any, folder: Path) -> None:
+def _link_chunks(array: zarr.Array, folder: Path) -> None:
     """Make every chunk of a Zarr array a hard link to its first."""
     first, *others = itertools.product(*map(range, array.cdata_shape))
     source = folder / ".".join(map(str, first))

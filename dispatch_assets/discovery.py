@@ -51,7 +51,7 @@ def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Dis
     ParameterError
         If the input format or a named session does not exist.
     """
-    root = Path(data_folder).absolute()
+    root = _absolute(data_folder)
     if not root.exists():
         raise DataRootError("the data folder does not exist", root, "Is the disk mounted?")
     wanted = FORMATS if params.input == AUTO else (by_name(params.input),)
@@ -72,10 +72,15 @@ def evidence(path: str | os.PathLike[str]) -> list[tuple[str, Evidence]]:
     DataRootError
         If the path does not exist.
     """
-    root = Path(path).absolute()
+    root = _absolute(path)
     if not root.exists():
         raise DataRootError("does not exist", root, "Check the spelling, and that it is mounted")
     return [(f.name, _detect(f, root)) for f in FORMATS]
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Return an absolute path without ``..``, in which links keep their names."""
+    return Path(os.path.normpath(Path(path).absolute()))
 
 
 Found = tuple[InputFormat, str, Path, str]
@@ -138,7 +143,7 @@ def _named_files(files: list[str], root: Path) -> list[Found]:
         if path is None:
             remedy = "Paths are relative to the current folder, or to the data folder"
             raise ParameterError("does not exist", f"nwb_files {name!r}", remedy)
-        absolute = path.absolute()
+        absolute = _absolute(path)
         found.append((nwb, nwb.session_name(absolute), absolute, str(absolute)))
     return found
 

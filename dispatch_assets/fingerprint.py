@@ -64,16 +64,28 @@ def _files(path: Path) -> Iterator[tuple[Path, int, bool]]:
     if not path.is_dir():
         yield path, path.stat().st_size, True
         return
-    files = sorted(_walk(path))
-    step = max(1, len(files) // N_SAMPLED_FILES)
+    # shorter names first: chunk 9.0 of an array comes before chunk 10.0
+    files = sorted(_walk(path), key=lambda f: (f[0].parent, len(f[0].name), f[0].name))
+    sampled = _sampled([file for file, _ in files])
     for i, (file, size) in enumerate(files):
-        yield file, size, i % step == 0 or file.name.startswith(".z")
+        yield file, size, i in sampled
+
+
+def _sampled(files: list[Path]) -> set[int]:
+    """Return which files count: metadata, some spread evenly, first and last of each array."""
+    metadata = {i for i, file in enumerate(files) if file.name.startswith(".z")}
+    arrays = {files[i].parent for i in metadata if files[i].name == ".zarray"}
+    chunks = [i for i, f in enumerate(files) if f.parent in arrays and i not in metadata]
+    first = {files[i].parent: i for i in reversed(chunks)}
+    last = {files[i].parent: i for i in chunks}
+    spread = range(0, len(files), max(1, len(files) // N_SAMPLED_FILES))
+    return metadata.union(spread, first.values(), last.values())
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, int]]:
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
+            if entry.is_dir():  # a loop of links ends in an OSError
                 yield from _walk(Path(entry.path))
             else:
                 yield Path(entry.path), entry.stat().st_size

@@ -106,6 +106,7 @@ def relative_path(path: Path, data_folder: Path) -> str:
     A session that is a symbolic link keeps its name in the data folder; only a path that leads
     outside by its names is resolved.
     """
+    path = Path(os.path.normpath(path))
     if path.is_relative_to(data_folder):
         return path.relative_to(data_folder).as_posix()
     resolved, base = path.resolve(), data_folder.resolve()
@@ -129,9 +130,9 @@ def check_trusted(described: object, where: object) -> None:
     if isinstance(described, dict):
         if "kwargs" in described and "class" in described:
             name = str(described["class"])
-            if not name.startswith(_TRUSTED):
-                what = f"asks for the class {name!r}, which is not SpikeInterface's own"
-                raise UntrustedDataError(what, where, "Nothing else is ever imported")
+            if not name.startswith(_TRUSTED) or not _is_recording_class(name):
+                what = f"asks for {name!r}, which is no recording class of SpikeInterface's own"
+                raise UntrustedDataError(what, where, "Nothing else is ever called")
         for value in described.values():
             check_trusted(value, where)
     elif isinstance(described, list):
@@ -140,3 +141,15 @@ def check_trusted(described: object, where: object) -> None:
     elif isinstance(described, str) and described.endswith((".pkl", ".pickle")):
         what = f"points to the pickle {described!r}"
         raise UntrustedDataError(what, where, "Nothing is unpickled, ever")
+
+
+def _is_recording_class(name: str) -> bool:
+    """Say whether a trusted name is a class of recordings: functions beside them unpickle."""
+    from spikeinterface.core import BaseRecording
+
+    module, _, attribute = name.rpartition(".")
+    try:
+        found = getattr(importlib.import_module(module), attribute, None)
+    except ImportError:
+        return False
+    return isinstance(found, type) and issubclass(found, BaseRecording)

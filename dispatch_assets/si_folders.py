@@ -7,6 +7,8 @@ properties; session folders come from rigs, so every file is checked before it i
 from __future__ import annotations
 
 import json
+import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["recording", "sorting", "pickle", "damaged"]
 _PICKLES = (".pkl", ".pickle")
+_METADATA = ("si_folder.json", "cached.json", "binary.json")
+_SEGMENT = re.compile(r"seg(\d+)")
 
 
 def kind_of(path: Path) -> Kind | None:
@@ -47,7 +51,7 @@ def _kind_of_zarr(path: Path) -> Kind | None:
 
 
 def _kind_of_folder(path: Path) -> Kind | None:
-    for name in ("si_folder.json", "cached.json", "binary.json"):
+    for name in _METADATA:
         if (path / name).is_file():
             described = _load_json(path / name)
             return _kind_of_class(described) if isinstance(described, dict) else "damaged"
@@ -66,11 +70,13 @@ def _load_json(path: Path) -> object:
         return None  # kind_of reports it as damaged or as not SpikeInterface's
 
 
-def files_of(path: Path, data_folder: Path) -> tuple[Path, ...]:
-    """Return the raw files of a dataset: itself, and what a JSON file points to."""
+def files_of(path: Path, data_folder: Path, segment: int) -> tuple[Path, ...]:
+    """Return the raw files of a segment: in a folder all but those of other segments."""
     if path.is_dir():
-        return (path,)
-    return (path, *_named_paths(_load_json(path), _base_folder(path, data_folder)))
+        numbers = {p: _SEGMENT.search(p.name) for p in sorted(path.iterdir())}
+        return tuple(p for p, n in numbers.items() if n is None or int(n[1]) == segment)
+    named = _named_paths(_load_json(path), _base_folder(path, data_folder))
+    return (path, *(p for p in named if p.exists()))
 
 
 def load(path: Path, data_folder: Path, *, anywhere: bool) -> BaseRecording:
@@ -90,8 +96,6 @@ def load(path: Path, data_folder: Path, *, anywhere: bool) -> BaseRecording:
     StreamError
         If it is damaged, or asks for something that is refused.
     """
-    import spikeinterface
-
     try:
         check(path, data_folder, anywhere=anywhere)
     except StreamError:
@@ -99,9 +103,29 @@ def load(path: Path, data_folder: Path, *, anywhere: bool) -> BaseRecording:
     except DispatchError as e:
         raise StreamError(e.what, e.where, e.remedy, Reason.REFUSED) from e
     with reading(path):
-        if path.is_dir():
-            return spikeinterface.load(path)
-        return spikeinterface.load(path, base_folder=_base_folder(path, data_folder))
+        return _load(path, data_folder)
+
+
+def _load(path: Path, data_folder: Path) -> BaseRecording:
+    """Load what was checked, and only that.
+
+    ``spikeinterface.load`` would guess again what a folder is, and unpickle it if it guesses so.
+    """
+    from spikeinterface.core import BaseRecording, load, read_binary_folder
+    from spikeinterface.core.zarrextractors import read_zarr_recording
+
+    if zarr_store.is_zarr(path):
+        loaded = read_zarr_recording(path)
+    elif (path / "binary.json").is_file():
+        loaded = read_binary_folder(path)
+    elif path.is_dir():
+        loaded = load(_with_absolute_paths(_load_json(path / "cached.json"), path))
+    else:
+        base = _base_folder(path, data_folder)
+        loaded = load(_with_absolute_paths(_load_json(path), base))
+    if not isinstance(loaded, BaseRecording):
+        raise TypeError(f"holds a {type(loaded).__name__}, not a recording")
+    return loaded
 
 
 def check(path: Path, data_folder: Path, *, anywhere: bool) -> None:
@@ -112,28 +136,29 @@ def check(path: Path, data_folder: Path, *, anywhere: bool) -> None:
     UntrustedDataError, StreamError
         Saying what was refused.
     """
-    if path.is_dir() and zarr_store.is_zarr(path):
+    if zarr_store.is_zarr(path):
         zarr_store.check_store(path)
     elif path.is_dir():
         for file in sorted((path / "properties").glob("*.npy")):
             npy_length(file)  # refuses pickled objects, which SpikeInterface would load
-        for name in ("si_folder.json", "cached.json", "binary.json"):
-            if (path / name).is_file():
-                described = _load_json(path / name)
-                check_trusted(described, path / name)
-                _check_inside(_named_paths(described, path), path, path / name)
-    else:
+        for file in (path / name for name in _METADATA if (path / name).is_file()):
+            described = _load_json(file)
+            check_trusted(described, file)
+            _check_inside(_named_paths(described, path), (path,), file)
+    elif path.suffix == ".json":
         described = _load_json(path)
         check_trusted(described, path)
+        named = _named_paths(described, _base_folder(path, data_folder))
         if not anywhere:
-            named = _named_paths(described, _base_folder(path, data_folder))
-            _check_inside(named, data_folder, path)
+            _check_inside(named, (data_folder, path.parent), path)
+        for folder in (p for p in named if p.is_dir()):
+            check(folder, data_folder, anywhere=anywhere)
 
 
 def _base_folder(file: Path, data_folder: Path) -> Path:
     """Return what a JSON file's relative paths are relative to: the data folder, or its own."""
     for folder in (data_folder, file.parent):
-        if all(p.exists() for p in _named_paths(_load_json(file), folder)):
+        if any(p.exists() for p in _named_paths(_load_json(file), folder)):
             return folder
     return data_folder
 
@@ -144,14 +169,36 @@ def _named_paths(described: object, base: Path, name: str = "") -> tuple[Path, .
         return tuple(p for k, v in described.items() for p in _named_paths(v, base, str(k)))
     if isinstance(described, list):
         return tuple(p for v in described for p in _named_paths(v, base, name))
-    is_path = isinstance(described, str) and "path" in name and described
-    return (base / str(described),) if is_path else ()
+    if not isinstance(described, str) or "path" not in name or not described:
+        return ()
+    return (Path(described) if "://" in described else base / described,)
 
 
-def _check_inside(paths: tuple[Path, ...], folder: Path, where: Path) -> None:
+def _with_absolute_paths(described: object, base: Path) -> object:
+    """Return a description whose paths begin with `base` as it is spelled.
+
+    SpikeInterface itself would resolve symbolic links, and the job would name another place.
+    """
+    from spikeinterface.core.core_tools import (
+        element_is_path,
+        extractor_dict_iterator,
+        set_value_in_extractor_dict,
+    )
+
+    if not isinstance(described, dict) or not described.get("relative_paths"):
+        return described
+    for element in list(extractor_dict_iterator(described)):
+        if element_is_path(element) and (base / element.value).exists():
+            path = os.path.normpath(base / element.value)
+            set_value_in_extractor_dict(described, element.access_path, path)
+    return described | {"relative_paths": False}
+
+
+def _check_inside(paths: tuple[Path, ...], folders: tuple[Path, ...], where: Path) -> None:
+    homes = [folder.resolve() for folder in folders]
     for path in paths:
-        if not path.resolve().is_relative_to(folder.resolve()):
-            what = f"points to {path}, which lies outside of {folder}"
+        if not any(path.resolve().is_relative_to(home) for home in homes):
+            what = f"points to {path}, which lies outside of {folders[0]}"
             remedy = (
                 "If you trust the file, say so with input 'spikeinterface' and reader_type "
                 f"'spikeinterface'. Otherwise: {FIX_OR_MOVE}"

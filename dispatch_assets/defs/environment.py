@@ -6,7 +6,6 @@ two programs that have one, `dispatch_assets.definitions` and `dispatch_assets.d
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +59,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
 
 def absolute(place: str) -> str:
     """Return a path made absolute, since runs may start in another folder; URLs stay as given."""
-    return place if not place or "://" in place else os.path.abspath(Path(place).expanduser())
+    return place if not place or "://" in place else str(Path(place).expanduser().absolute())
 
 
 def _params(text: str) -> DispatchParams:

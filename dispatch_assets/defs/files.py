@@ -12,8 +12,7 @@ Nothing is ever deleted. Knows nothing of Dagster.
 
 from __future__ import annotations
 
-import os
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -205,4 +204,4 @@ def _job_stem(key: str) -> str:
 
 
 def _below(store: str, folder: str) -> str:
-    return f"{store.rstrip('/')}/{folder}" if "://" in store else os.path.join(store, folder)
+    return f"{store.rstrip('/')}/{folder}" if "://" in store else str(Path(store) / folder)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
+
 import dagster as dg
 
 from dispatch_assets.defs.assets.recordings import recordings
 from dispatch_assets.defs.assets.session_inventory import session_inventory
-from dispatch_assets.defs.assets.sorting_jobs import IO_MANAGER, sorting_jobs
 from dispatch_assets.defs.checks import every_stream_accounted_for
 from dispatch_assets.defs.environment import Settings
 from dispatch_assets.defs.io_managers import SortingJobIOManager
 from dispatch_assets.defs.resources import DataRoot, DispatchParamsResource, Store
+
+with warnings.catch_warnings():  # whoever runs a command can do nothing about `backfill_policy`
+    warnings.simplefilter("ignore", dg.BetaWarning)
+    from dispatch_assets.defs.assets.sorting_jobs import IO_MANAGER, sorting_jobs
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:

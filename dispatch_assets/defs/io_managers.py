@@ -25,7 +25,9 @@ class SortingJobIOManager(dg.ConfigurableIOManager):
         keys = list(context.asset_partition_keys)
         jobs = {keys[0]: obj} if isinstance(obj, SortingJob) else dict(obj)
         if set(jobs) != set(keys) or any(job.job_key != key for key, job in jobs.items()):
-            message = f"The partitions are {sorted(keys)}, but the jobs are those of {sorted(jobs)}."
+            message = (
+                f"The partitions are {sorted(keys)}, but the jobs are those of {sorted(jobs)}."
+            )
             raise dg.Failure(description=message, allow_retries=False)
         files = self.store.jobs()
         with as_failure():

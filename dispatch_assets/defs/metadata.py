@@ -116,43 +116,48 @@ def not_jobs_table(entries: Iterable[InventoryEntry]) -> dg.TableMetadataValue:
     return table(rows, columns)
 
 
-def _vanished_table(changes: Iterable[Change]) -> dg.TableMetadataValue:
+def _vanished_table(vanished: Mapping[str, InventoryEntry]) -> dg.TableMetadataValue:
     columns = ("session", "recording", "key")
     rows = (
-        {"session": e.session_name, "recording": e.recording_name, "key": c.key}
-        for c in changes
-        if (e := c.before) is not None
+        {"session": e.session_name, "recording": e.recording_name, "key": key}
+        for key, e in vanished.items()
     )
     return table(rows, columns)
 
 
 def recording_metadata(change: Change) -> Metadata:
     """Return what is new about a recording, and how it was before."""
-    assert change.now is not None
-    now, before = change.now, change.before
-    facts: dict[str, tuple[str, str]] = {
-        name: (show(before) if before else "", show(now))
-        for name, show in {
-            "size (bytes)": lambda e: str(e.size_bytes),
-            "fingerprint": lambda e: str(e.fingerprint),
-            "duration (s)": lambda e: f"{e.duration_s or 0.0:.2f}",
-            "samples": lambda e: ", ".join(map(str, e.n_samples)),
-            "channels": lambda e: str(e.n_channels),
-            "probes": lambda e: ", ".join(e.probe_names),
-        }.items()
-    }
-    lines = ["| | before | now |", "|---|---|---|"]
-    lines += [f"| {k} | {old} | {'**' if old != new else ''}{new}{'**' if old != new else ''} |"
-              for k, (old, new) in facts.items()]
+    now = change.now
     return {
-        "change": dg.MetadataValue.text("changed" if before else "new"),
-        "what changed": dg.MetadataValue.md("\n".join(lines)),
+        "change": dg.MetadataValue.text("changed" if change.before else "new"),
+        "what changed": dg.MetadataValue.md(_comparison(change)),
         "session": dg.MetadataValue.text(now.session_name),
         "fingerprint": dg.MetadataValue.text(str(now.fingerprint)),
         "size (bytes)": dg.MetadataValue.int(now.size_bytes),
         "duration (s)": dg.MetadataValue.float(round(now.duration_s or 0.0, 2)),
         "channels": dg.MetadataValue.int(now.n_channels or 0),
     }
+
+
+def _comparison(change: Change) -> str:
+    before, now = _facts(change.before), _facts(change.now)
+    rows = [f"| {k} | {before[k]} | {_marked(now[k], now[k] != before[k])} |" for k in now]
+    return "\n".join(["| | before | now |", "|---|---|---|", *rows])
+
+
+def _facts(e: InventoryEntry | None) -> dict[str, str]:
+    return {
+        "size (bytes)": str(e.size_bytes) if e else "",
+        "fingerprint": str(e.fingerprint) if e else "",
+        "duration (s)": f"{e.duration_s or 0.0:.2f}" if e else "",
+        "samples": ", ".join(map(str, e.n_samples)) if e else "",
+        "channels": str(e.n_channels) if e else "",
+        "probes": ", ".join(dict.fromkeys(e.probe_names)) if e else "",
+    }
+
+
+def _marked(text: str, changed: bool) -> str:
+    return f"**{text}**" if changed and text else text
 
 
 def job_metadata(job: SortingJob, file: str) -> Metadata:
@@ -162,7 +167,8 @@ def job_metadata(job: SortingJob, file: str) -> Metadata:
     metadata: Metadata = {
         "summary": dg.MetadataValue.md(
             f"**{job.recording_name}** of session **{job.session_name}**: {job.duration:g} s, "
-            f"{job.n_channels} channels at {job.sampling_frequency_hz:g} Hz, {probes or 'no probe name'}"
+            f"{job.n_channels} channels at {job.sampling_frequency_hz:g} Hz, "
+            f"probe {probes or 'without a name'}"
         ),
         "job file": dg.MetadataValue.path(file),
         "session": dg.MetadataValue.text(job.session_name),

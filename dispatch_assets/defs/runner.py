@@ -141,7 +141,8 @@ def _due(
         _JOBS, dg.DagsterEventType.ASSET_MATERIALIZATION, [_DATA_VERSION]
     )
     on_disk = JobFiles(settings.store).keys()
-    due, fresh = [], []
+    due: list[str] = []
+    fresh: list[str] = []
     for entry in entries:
         if entry.status != "job":
             continue
@@ -181,24 +182,28 @@ class _Runs:
 
     def jobs(self, keys: Sequence[str]) -> dict[str, str]:
         """Write jobs, a run per stretch of neighbouring partitions; return what failed, and why."""
-        from dispatch_assets.defs.assets.sorting_jobs import FAILURES
+        from dispatch_assets.defs.assets.sorting_jobs import failures_of
 
         failed: dict[str, str] = {}
         done = 0
         for stretch in contiguous(self._instance, keys):
             for start in range(0, len(stretch), MAX_PARTITIONS):
                 part = stretch[start : start + MAX_PARTITIONS]
-                self._on_progress(f"writing jobs {done + 1:,} to {done + len(part):,} of {len(keys):,}")
+                self._on_progress(
+                    f"writing jobs {done + 1:,} to {done + len(part):,} of {len(keys):,}"
+                )
                 done += len(part)
                 try:
                     self._execute(_JOBS, tags=_partition_tags(part))
                 except dg.Failure as e:
-                    several = e.metadata.get(FAILURES)
-                    failed |= several.value if several else dict.fromkeys(part, e.description or "")
+                    failed |= failures_of(e) or dict.fromkeys(part, e.description or "")
         return failed
 
     def _execute(
-        self, asset: dg.AssetKey, *, config: Mapping[str, Any] | None = None,
+        self,
+        asset: dg.AssetKey,
+        *,
+        config: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

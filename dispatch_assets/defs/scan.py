@@ -5,8 +5,7 @@ Opens headers only and writes nothing until `Scan.save`. Knows nothing of Dagste
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -24,10 +23,10 @@ MANY_SESSIONS = 0.2  # more than this part of all sessions look like an unmounte
 
 @dataclass(frozen=True)
 class Change:
-    """One recording that is new, changed or gone."""
+    """One recording that is new or has changed."""
 
     key: str
-    now: InventoryEntry | None
+    now: InventoryEntry
     before: InventoryEntry | None = None
 
 
@@ -44,7 +43,8 @@ class Scan:
     others
         Entries of the data root that are no session.
     new, changed, returned, vanished
-        Recordings by what became of them since the last scan. Those returned are as they were.
+        Recordings by what became of them since the last scan. Those returned are as they were;
+        those vanished are given as they were last, by key.
     vanished_sessions
         Sessions of which nothing is left.
     """
@@ -55,7 +55,7 @@ class Scan:
     new: list[Change] = field(default_factory=list)
     changed: list[Change] = field(default_factory=list)
     returned: list[Change] = field(default_factory=list)
-    vanished: list[Change] = field(default_factory=list)
+    vanished: dict[str, InventoryEntry] = field(default_factory=dict)
     vanished_sessions: list[str] = field(default_factory=list)
     _shards: list[Inventory] = field(default_factory=list)
     _tombstones: list[Tombstones] = field(default_factory=list)
@@ -88,8 +88,8 @@ class Scan:
         now = {str(e.job_key): e for e in inventory.jobs}
         for key, entry in now.items():
             self._compare(key, entry, known.get(key), buried.get(key))
-        gone = [Change(k, None, e) for k, e in known.items() if k not in now and k not in buried]
-        self.vanished += gone
+        gone = {k: e for k, e in known.items() if k not in now and k not in buried}
+        self.vanished |= gone
         self.inventories.append(inventory)
         if inventory != before:
             self._shards.append(inventory)
@@ -117,9 +117,8 @@ class Scan:
     def bury(self, inventory: Inventory, stones: Tombstones | None) -> None:
         """Mark a session as vanished; its shard stays as it is."""
         buried = stones.recordings if stones else {}
-        jobs = {str(e.job_key): e for e in inventory.jobs if e.job_key not in buried}
-        gone = [Change(key, None, e) for key, e in jobs.items()]
-        self.vanished += gone
+        gone = {str(e.job_key): e for e in inventory.jobs if e.job_key not in buried}
+        self.vanished |= gone
         self.vanished_sessions.append(inventory.session.name)
         fresh = Tombstones(
             session_name=inventory.session.name,
@@ -184,7 +183,9 @@ def _wanted(
 ) -> set[str] | None:
     """Return the stems of the sessions to look at, None for all."""
     stems = {file_stem(name): name for name in names}
-    unknown = sorted(name for stem, name in stems.items() if stem not in there and stem not in known)
+    unknown = sorted(
+        name for stem, name in stems.items() if stem not in there and stem not in known
+    )
     if unknown:
         what = f"no session is called {', '.join(map(repr, unknown))}"
         some = ", ".join(s.name for s in [*there.values()][:20])
@@ -207,16 +208,16 @@ def _lost(
 def _refuse_unmounted(root: str, found: Discovery, lost: Sequence[object], n_known: int) -> None:
     remedy = "Mount the disk; if they are gone for good, run again with allow_mass_removal"
     if not found.sessions and not found.others:
-        raise DataRootError("the data folder is empty", os.path.abspath(root), remedy)
+        raise DataRootError("the data folder is empty", root, remedy)
     too_many = len(lost) > max(FEW_SESSIONS, MANY_SESSIONS * n_known)
     if lost and (too_many or not found.sessions):
         what = f"{len(lost)} of {n_known} known sessions are missing at once"
-        raise DataRootError(what, os.path.abspath(root), remedy)
+        raise DataRootError(what, root, remedy)
 
 
-def _tombstones(gone: Sequence[Change]) -> dict[str, Tombstone]:
+def _tombstones(gone: Mapping[str, InventoryEntry]) -> dict[str, Tombstone]:
     now = _now()
-    return {c.key: Tombstone(vanished_at=now, entry=c.before) for c in gone if c.before}
+    return {key: Tombstone(vanished_at=now, entry=entry) for key, entry in gone.items()}
 
 
 def _now() -> str:

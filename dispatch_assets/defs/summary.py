@@ -68,7 +68,9 @@ def print_summary(summary: Summary) -> None:
     sys.stderr.flush()
     changes = ", ".join(f"{n:,} {what}" for what, n in summary.counts.items())
     sessions = len({e.session_name for e in jobs.values()})
-    print(f"{'' if not rows else chr(10)}{len(jobs):,} recordings in {sessions:,} sessions: {changes}")
+    print(
+        f"{'' if not rows else chr(10)}{len(jobs):,} recordings in {sessions:,} sessions: {changes}"
+    )
     print(
         f"{len(summary.written):,} jobs written, {len(summary.up_to_date):,} up to date, "
         f"{len(skipped):,} left out as expected, {len(summary.failed) + len(faults):,} failed"

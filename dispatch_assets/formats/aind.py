@@ -205,10 +205,11 @@ def _check_arrays(traces: Path, folders: tuple[Path, ...]) -> StreamError | None
 
 def _opener(store: Path, stream: str, settings: Path | None) -> Callable[[], BaseRecording]:
     def open_whole() -> BaseRecording:
-        from spikeinterface.core import read_zarr
+        # read_zarr would call whatever the store's attributes name as its class
+        from spikeinterface.core.zarrextractors import read_zarr_recording
 
         with reading(store):
-            recording = read_zarr(store)
+            recording: BaseRecording = read_zarr_recording(store)
             if _has_blank_probe(recording) and settings is not None:
                 attach_neuropixels_probe(recording, settings, stream)
         return recording

@@ -121,7 +121,7 @@ def _read_with_reader(session: Session, info: SpikeInterfaceInfo) -> Iterator[So
     data_folder = Path(session.data_folder)
     position = _position(session, info)
     kwargs = _resolved(info.sessions_kwargs[position], data_folder)
-    files = functools.partial(_paths, kwargs, data_folder)
+    raw = _paths(kwargs, data_folder)
     reader = _reader(str(info.reader_type))
     for block, stream, selection in _blocks_and_streams(reader, kwargs, session):
         if stream.endswith("SYNC"):  # neo splits sync channels off as streams of their own
@@ -133,7 +133,7 @@ def _read_with_reader(session: Session, info: SpikeInterfaceInfo) -> Iterator[So
             continue
         probe_file = _probe_file(info, position, stream, data_folder)
         load = functools.partial(_read_stream, reader, {**kwargs, **selection}, stream)
-        yield _opened(block, stream, load, files, probe_file)
+        yield _opened(block, stream, load, lambda segment: raw, probe_file)
 
 
 @dataclass(frozen=True)
@@ -190,7 +190,7 @@ def _opened(
     block: str,
     stream: str,
     load: Callable[[], BaseRecording],
-    files: Callable[[], tuple[Path, ...]],
+    files: Callable[[int], tuple[Path, ...]],
     probe_file: Path | None,
 ) -> Source:
     """Open a stream to learn its segments; what fails becomes a skipped stream."""
@@ -207,9 +207,8 @@ def _opened(
         recording = open_whole()
     except StreamError as e:
         return SkippedStream(block, stream, Reason(e.reason), str(e))
-    raw = files()
     segments = [
-        SourceSegment(i, raw, _empty(recording, i, stream))
+        SourceSegment(i, files(i), _empty(recording, i, stream))
         for i in range(recording.get_num_segments())
     ]
     return SourceRecording(block, stream, tuple(segments), from_whole(open_whole))

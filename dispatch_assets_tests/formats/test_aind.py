@@ -29,7 +29,7 @@ class TestContract(InputFormatContract):
         ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeA-LFP"): "lfp_band",
     }
     raw = ("*/*/*.ProbeA-AP.zarr/traces_seg0/0.0", "*/*/*.ProbeA-AP.zarr/traces_seg1/0.0")
-    raw_stream = f"{NODE}Neuropix-PXI-100.ProbeA-AP"
+    raw_stream = ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeA-AP")
 
     def write(self, folder: Path) -> Path:
         experiments = {1: (1, 2)}

@@ -15,6 +15,7 @@ class TestContract(InputFormatContract):
     jobs = {("block0", "stream0"): 1, ("block1", "stream0"): 4}
     left_out = {("", "c"): "not_a_recording"}
     raw = ("a/traces_cached_seg0.raw", "a/traces_cached_seg1.raw")
+    raw_stream = ("block0", "stream0")
 
     def write(self, folder: Path) -> Path:
         about: dict[str, Any] = {"seconds": (SECONDS, SECONDS), "n_channels": 32}

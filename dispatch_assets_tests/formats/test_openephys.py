@@ -35,7 +35,7 @@ class TestContract(InputFormatContract):
         "*/*/recording1/continuous/*.ProbeA-AP/continuous.dat",
         "*/*/recording2/continuous/*.ProbeA-AP/continuous.dat",
     )
-    raw_stream = f"{NODE}Neuropix-PXI-100.ProbeA-AP"
+    raw_stream = ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeA-AP")
 
     def write(self, folder: Path) -> Path:
         experiments = {1: (1, 2)}

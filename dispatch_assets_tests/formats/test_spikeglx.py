@@ -24,7 +24,7 @@ class TestContract(InputFormatContract):
         ("block0", "imec1.ap-SYNC"): "sync_stream",
     }
     raw = ("*/run_g0_t0.imec0.ap.bin", "*/run_g0_t1.imec0.ap.bin")
-    raw_stream = "imec0.ap"
+    raw_stream = ("block0", "imec0.ap")
 
     def write(self, folder: Path) -> Path:
         about: dict[str, Any] = {"seconds": SECONDS, "triggers": (0, 1), "saved": SAVED}

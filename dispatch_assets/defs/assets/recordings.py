@@ -37,7 +37,6 @@ recordings = dg.AssetSpec(
 def events(changes: Iterable[Change]) -> Iterator[dg.AssetObservation | dg.AssetMaterialization]:
     """Yield what to log about recordings that are new or have changed."""
     for change in changes:
-        assert change.now is not None
         tags = {"dagster/data_version": str(change.now.fingerprint)}
         about = recording_metadata(change)
         yield dg.AssetObservation(KEY, partition=change.key, tags=tags, metadata=about)

@@ -25,12 +25,10 @@ from dispatch_assets.errors import DispatchError
 from dispatch_assets.models import SortingJob
 
 KEY = dg.AssetKey("sorting_jobs")
-FAILURES = "failures"
 IO_MANAGER = "sorting_job_files"
+_FAILURES = "failures"
 
-Events = Iterator[
-    dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult
-]
+Events = Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization | dg.AssetCheckResult]
 
 NEW_OR_CHANGED = dg.AutomationCondition.eager().without(
     ~dg.AutomationCondition.any_deps_missing()  # most new recordings are never reported
@@ -137,6 +135,14 @@ def _failure(failures: dict[str, str], n_good: int) -> dg.Failure:
     return dg.Failure(
         description=f"{len(failures)} of {len(failures) + n_good} recordings could not be "
         f"dispatched; the jobs of the other {n_good} are written.\n{listed}",
-        metadata={**failures_metadata(failures), FAILURES: dg.MetadataValue.json(failures)},
+        metadata={**failures_metadata(failures), _FAILURES: dg.MetadataValue.json(failures)},
         allow_retries=False,
     )
+
+
+def failures_of(failure: dg.Failure) -> dict[str, str]:
+    """Return why single partitions of a run failed, by key; empty if the run failed as a whole."""
+    listed = failure.metadata.get(_FAILURES)
+    if not isinstance(listed, dg.JsonMetadataValue) or not isinstance(listed.data, dict):
+        return {}
+    return {str(key): str(why) for key, why in listed.data.items()}

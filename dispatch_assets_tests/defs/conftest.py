@@ -1,0 +1,29 @@
+"""A lab for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dispatch_assets.params import DispatchParams
+from dispatch_assets_tests.defs.lab import Lab, write_data
+
+
+@pytest.fixture(scope="session")
+def sample_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_data(tmp_path_factory.mktemp("lab"))
+
+
+@pytest.fixture
+def data(sample_data: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(sample_data, tmp_path / "data"))
+
+
+@pytest.fixture
+def lab(data: Path, tmp_path: Path) -> Iterator[Lab]:
+    with dg.instance_for_test() as instance:
+        yield Lab(data, tmp_path / "store", instance, DispatchParams())
