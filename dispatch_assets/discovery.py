@@ -161,32 +161,39 @@ def _unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntr
 
 
 def _named_apart(found: list[Found], root: Path, given: Path) -> list[Session]:
-    """Make sessions; those that would share a name get their path in the data folder instead."""
-    counts = Counter(name.casefold() for _, name, _, _ in found)
+    """Make sessions; those that would share a name get their folder's name in front."""
     sessions = []
-    for input_format, name, path, decided in found:
-        unique = name if counts[name.casefold()] == 1 else _name_by_path(path, root)
-        entry = str(given / path.relative_to(root).parts[0]) if _below(path, root) else str(given)
+    for (input_format, _, path, decided), name in zip(found, _names(found, root), strict=True):
+        below = path != root and path.is_relative_to(root)
+        entry = given / path.relative_to(root).parts[0] if below else given
         sessions.append(
             Session(
-                name=unique,
+                name=name,
                 path=str(path),
                 data_folder=str(root),
                 input_format=input_format.name,
-                input_folder=entry if input_format.has_input_folder else None,
+                input_folder=str(entry) if input_format.has_input_folder else None,
                 evidence=decided,
             )
         )
     return sessions
 
 
-def _below(path: Path, root: Path) -> bool:
-    return path != root and path.is_relative_to(root)
+def _names(found: list[Found], root: Path) -> list[str]:
+    """Return a name for each session that no other one has, ignoring letter case."""
+    spellings = [[name, *_longer_names(name, path, root)] for _, name, path, _ in found]
+    taken = [Counter(names[i].casefold() for names in spellings) for i in range(3)]
+    return [
+        next((n for i, n in enumerate(names) if taken[i][n.casefold()] == 1), names[-1])
+        for names in spellings
+    ]
 
 
-def _name_by_path(path: Path, root: Path) -> str:
-    relative = path.relative_to(root) if _below(path, root) else path
-    return relative.as_posix().strip("/").replace("/", "-")
+def _longer_names(name: str, path: Path, root: Path) -> tuple[str, str]:
+    """Return the name with its folders in front, and the whole path in the data folder."""
+    relative = path.relative_to(root) if path.is_relative_to(root) else path.relative_to("/")
+    folder = "-".join(relative.parent.parts)
+    return (f"{folder}-{name}" if folder else path.name), "-".join(relative.parts)
 
 
 def _selected(sessions: list[Session], params: DispatchParams) -> tuple[Session, ...]:

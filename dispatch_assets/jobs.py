@@ -53,8 +53,8 @@ class JobBuilder:
         """
         entry, source = planned.entry, planned.source
         where = f"{self.plan.session.path} ({source.stream})"
-        recording = source.open_segments(planned.positions)
         with reading(where):
+            recording = source.open_segments(planned.positions)
             report = self._report(planned, recording)
             # a group of a clip would lose its times in SpikeInterface 0.105, a clip of a group not
             part = _clip(_select_group(recording, entry.group), self.params)
@@ -62,6 +62,7 @@ class JobBuilder:
             duration = _duration_s(part, regular=report.verdict in ("regular", "reset"))
             lfp, lfp_warnings = self._lfp(planned, part)
             described = recording_to_dict(part, Path(self.plan.session.data_folder))
+            probe_dict = source.probe_dict() if source.probe_dict is not None else None
         return SortingJob(
             session_name=entry.session_name,
             recording_name=str(entry.recording_name),
@@ -71,7 +72,7 @@ class JobBuilder:
             input_folder=self.plan.session.input_folder,
             debug=self.params.debug,
             recording_lfp_dict=lfp,
-            probe_dict=source.probe_dict() if source.probe_dict is not None else None,
+            probe_dict=probe_dict,
             multi_input=self.params.multi_session,
             job_key=str(entry.job_key),
             input_format=entry.input_format,

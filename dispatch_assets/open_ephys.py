@@ -45,6 +45,7 @@ _STREAM_FILES = (
     "synchronized_timestamps.npy",
 )
 _LFP = re.compile(r"(^|[-_. ])LFP$")
+_INPUTS = re.compile(r"ADC$|(Analog|Digital)(IO|Input)")  # OneBox; ONIX breakout board
 _RECORDING = re.compile(r"^recording(\d+)$")
 _EXPERIMENT = re.compile(r"^experiment(\d+)$")
 
@@ -202,9 +203,6 @@ def _stream_sources(
     first = by_name[name][0]
     left_out = _left_out(first, skip_names)
     if left_out is not None:
-        missing = next((p for s in by_name[name] if (p := _missing(s)) is not None), None)
-        if missing is not None and left_out[0] == Reason.LFP_BAND:
-            left_out = Reason.MISSING_FILE, str(missing)
         yield SkippedStream(block, name, *left_out)
     else:
         source = _source(block, by_name[name], index)
@@ -220,7 +218,7 @@ def _stream_sources(
 def _left_out(stream: Stream, skip_names: tuple[str, ...]) -> tuple[Reason, str] | None:
     """Say why a stream is not meant to be sorted, judging by its last name part and its rate."""
     last = stream.name.rpartition("#")[2].rpartition(".")[2]
-    if stream.processor.startswith(("NI-DAQ", "NIDAQ")) or last.endswith("ADC"):
+    if stream.processor.startswith(("NI-DAQ", "NIDAQ")) or _INPUTS.search(last):
         return Reason.AUXILIARY_STREAM, "analog inputs, no probe"
     if any(s in stream.name for s in skip_names):
         return Reason.AUXILIARY_STREAM, f"its name contains {' or '.join(skip_names)}"

@@ -71,11 +71,12 @@ def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
     """
     items: list[InventoryEntry | PlannedJob] = []
     try:
-        for source in by_name(session.input_format).read(session, params):
-            if isinstance(source, SkippedStream):
-                items.append(_left_out(session, source))
-            else:
-                items += _plan_source(session, source, params)
+        with reading(session.path):
+            for source in by_name(session.input_format).read(session, params):
+                if isinstance(source, SkippedStream):
+                    items.append(_left_out(session, source))
+                else:
+                    items += _plan_source(session, source, params)
     except DispatchError as e:
         items.append(_failed_session(session, e))
     if not items:
@@ -96,6 +97,8 @@ def _plan_source(
     for i, problem in problems.items():
         segment = source.segments[i].index if params.split_segments else None
         yield _problem(session, source, problem, segment)
+    if source.lfp is not None:
+        yield from _faults_of_lfp(session, source.lfp, params)
     if problems and not params.split_segments:
         usable = _whole_or_nothing(problems, usable)
     parts = [(i,) for i in usable] if params.split_segments else [usable] if usable else []
@@ -105,6 +108,16 @@ def _plan_source(
             yield from _plan_part(session, source, positions, segment, params)
         except StreamError as e:
             yield _problem(session, source, e, segment)
+
+
+def _faults_of_lfp(
+    session: Session, lfp: SourceRecording, params: DispatchParams
+) -> Iterator[InventoryEntry]:
+    """Report what is damaged in an LFP band, which then is missing from its AP band's jobs."""
+    for segment in lfp.segments:
+        if segment.problem is not None and segment.problem.reason not in EXPECTED_REASONS:
+            index = segment.index if params.split_segments else None
+            yield _problem(session, lfp, segment.problem, index)
 
 
 def _whole_or_nothing(problems: dict[int, StreamError], usable: tuple[int, ...]) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from dispatch_assets.errors import UntrustedDataError
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
     from spikeinterface.core import BaseRecording
 
 _RENAMED_IN_0_105 = frozenset({"ChannelSliceRecording", "FrameSliceRecording"})
@@ -55,7 +56,7 @@ def recording_to_dict(recording: BaseRecording, data_folder: Path) -> dict[str, 
     plain: dict[str, Any] = json.loads(json.dumps(described, cls=SIJsonEncoder))
     _simplify(plain, outermost=True)
     plain["relative_paths"] = True
-    return _with_relative_paths(plain, data_folder)
+    return {k: _with_relative_paths(v, data_folder, k) for k, v in plain.items()}
 
 
 def _simplify(described: dict[str, Any], *, outermost: bool) -> None:
@@ -86,18 +87,15 @@ def _parents(kwargs: dict[str, Any]) -> Iterator[dict[str, Any]]:
                 yield item
 
 
-def _with_relative_paths(described: dict[str, Any], data_folder: Path) -> dict[str, Any]:
-    from spikeinterface.core.core_tools import (
-        element_is_path,
-        extractor_dict_iterator,
-        set_value_in_extractor_dict,
-    )
-
-    for element in list(extractor_dict_iterator(described)):
-        if element_is_path(element) and Path(element.value).is_absolute():
-            relative = relative_path(Path(element.value), data_folder)
-            set_value_in_extractor_dict(described, element.access_path, relative)
-    return described
+def _with_relative_paths(value: JsonValue, data_folder: Path, name: str) -> JsonValue:
+    """Make paths relative wherever SpikeInterface looks for them: by the name of the key."""
+    if isinstance(value, dict):
+        return {k: _with_relative_paths(v, data_folder, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_with_relative_paths(v, data_folder, name) for v in value]
+    if isinstance(value, str) and "path" in name and Path(value).is_absolute():
+        return relative_path(Path(value), data_folder)
+    return value
 
 
 def relative_path(path: Path, data_folder: Path) -> str:

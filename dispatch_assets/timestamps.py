@@ -75,17 +75,29 @@ class _Scan:
     def add(self, start: int, times: NDArray[np.float64]) -> None:
         if self.first is None:
             self.first = float(times[0])
-        self.n_not_finite += int(np.count_nonzero(~np.isfinite(times)))
         self.unsynchronised = self.unsynchronised and bool(np.all(times == -1.0))
         steps_ms = np.diff(times, prepend=times[0] if self.last is None else self.last)
         steps_ms *= 1000.0
         steps_ms = steps_ms[1:] if self.last is None else steps_ms
         offset = start + times.size - steps_ms.size
-        self._count(steps_ms)
-        self._list(offset, steps_ms, times[times.size - steps_ms.size :])
+        if not self._is_even(steps_ms):
+            self.n_not_finite += int(np.count_nonzero(~np.isfinite(times)))
+            self._count(steps_ms)
+            self._list(offset, steps_ms, times[times.size - steps_ms.size :])
         self._anchor(start, float(times[0]))
         self.last = float(times[-1])
         self._anchor(start + times.size - 1, self.last)
+
+    def _is_even(self, steps_ms: NDArray[np.float64]) -> bool:
+        """Return whether there is nothing to count or list, as in nearly every chunk; quick."""
+        if not steps_ms.size:
+            return False
+        low, high = float(steps_ms.min()), float(steps_ms.max())  # NaN if any step is
+        period_ms = self.period_s * 1000.0
+        even = low > 0 and period_ms - low <= MAX_STEP_MS and high - period_ms <= MAX_STEP_MS
+        if even:
+            self.max_step_ms = max(self.max_step_ms, high)
+        return even
 
     def _count(self, steps_ms: NDArray[np.float64]) -> None:
         self.n_negative += int(np.count_nonzero(steps_ms < -MAX_BACKWARD_STEP_MS))

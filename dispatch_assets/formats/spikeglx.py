@@ -30,13 +30,15 @@ from dispatch_assets.input_format import (
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.spikeglx_bins import open_bins
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 MAX_DEPTH = 3  # session / run_g0 / run_g0_imec0 / *.meta
 _META = re.compile(r"\.(imec\d*\.(ap|lf)|nidq|obx\d*\.obx)\.meta$")
-_GATE_AND_TRIGGER = re.compile(r"_g(\d+)_t(\d+)\.")
+_BIN = re.compile(_META.pattern.replace("meta", "bin"))
+_GATE_AND_TRIGGER = re.compile(r"_g(\d+)_t(?:(\d+)|cat)\.")
 _PROBE_FOLDER = re.compile(r"_(imec|obx)\d*$")
 _BYTES_PER_SAMPLE = 2  # SpikeGLX stores 16-bit integers
 
@@ -48,7 +50,7 @@ class _File:
     meta: Path
     stream: str
     order: tuple[int, int]  # gate, trigger; -1 where the name has none
-    has_sync: bool = False
+    n_sync: int = 0
     problem: StreamError | None = None
 
     @property
@@ -65,7 +67,7 @@ class SpikeGLX(InputFormat):
         """See `InputFormat.detect`."""
         if not path.is_dir():
             return Evidence(False, None, "not a folder")
-        for meta in _meta_files(path, MAX_DEPTH - 1):
+        for meta in _files(path, MAX_DEPTH - 1):
             parent = meta.parent
             direct = parent == path or (
                 parent.parent == path and _PROBE_FOLDER.search(parent.name) is not None
@@ -76,7 +78,7 @@ class SpikeGLX(InputFormat):
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""
         root = Path(session.path)
-        files = [_parse(meta) for meta in _meta_files(root, MAX_DEPTH)]
+        files = [_parse(meta) for meta in _files(root, MAX_DEPTH)]
         if not files:
             remedy = "Check that the run folder was copied completely"
             raise SessionError("no SpikeGLX .meta file in it", root, remedy)
@@ -89,19 +91,19 @@ class SpikeGLX(InputFormat):
         yield from _orphans(root, {f.bin for f in files})
 
 
-def _meta_files(root: Path, max_depth: int) -> Iterator[Path]:
-    """Yield the .meta files below `root`, shallow ones first, in sorted order."""
+def _files(root: Path, max_depth: int, pattern: re.Pattern[str] = _META) -> Iterator[Path]:
+    """Yield the .meta (or .bin) files below `root`, shallow ones first, in sorted order."""
     try:
         entries = sorted(os.scandir(root), key=lambda e: e.name)
     except OSError as e:
         raise SessionError(f"cannot be listed ({e.strerror})", root, "Check its permissions") from e
     for entry in entries:
-        if _META.search(entry.name) and entry.is_file():
+        if pattern.search(entry.name) and entry.is_file():
             yield Path(entry.path)
     if max_depth > 1:
         for entry in entries:
             if entry.is_dir():
-                yield from _meta_files(Path(entry.path), max_depth - 1)
+                yield from _files(Path(entry.path), max_depth - 1, pattern)
 
 
 def _parse(meta: Path) -> _File:
@@ -110,23 +112,26 @@ def _parse(meta: Path) -> _File:
 
     by_name = _META.search(meta.name)
     stream = by_name.group(1).removesuffix(".obx") if by_name else meta.stem
+    order = _order(meta.name)
     try:
         with reading(meta):
             fields = read_meta_file(meta)
             info = extract_stream_info(meta, fields)
-            order = _order(info["gate_num"], info["trigger_num"])
             stream, n_channels = str(info["stream_name"]), int(info["num_chan"])
-            has_sync = any("SY" in name for name in info["channel_names"])
+            n_sync = sum("SY" in name for name in info["channel_names"])
         problem = _size_problem(meta.with_suffix(".bin"), fields, n_channels)
     except StreamError as e:
-        named = _GATE_AND_TRIGGER.search(meta.name)
-        return _File(meta, stream, _order(*map(int, named.groups()) if named else ()), problem=e)
-    return _File(meta, stream, order, has_sync, problem)
+        return _File(meta, stream, order, problem=e)
+    return _File(meta, stream, order, n_sync, problem)
 
 
-def _order(gate: object = None, trigger: object = None) -> tuple[int, int]:
-    """Return (gate, trigger) as neo orders them: what is no number (``tcat``) comes first."""
-    return (gate if isinstance(gate, int) else -1, trigger if isinstance(trigger, int) else -1)
+def _order(name: str) -> tuple[int, int]:
+    """Return (gate, trigger) in a file's name; what is no number (``tcat``) comes first.
+
+    neo orders segments so, too, but finds no gate in CatGT's names of NI files.
+    """
+    found = _GATE_AND_TRIGGER.search(name)
+    return (-1, -1) if found is None else (int(found[1]), int(found[2] or -1))
 
 
 def _size_problem(bin_file: Path, fields: dict[str, str], n_channels: int) -> StreamError | None:
@@ -171,7 +176,7 @@ def _sources(
             _source(stream, files, segments),
             lfp=_source(lfp, streams[lfp], segments) if has_lfp else None,
         )
-    if any(f.has_sync for f in files):
+    if any(f.n_sync for f in files):
         yield SkippedStream(
             "block0", f"{stream}-SYNC", Reason.SYNC_STREAM, "the probe's sync channel"
         )
@@ -208,38 +213,36 @@ class _Opener:
     def __call__(self, positions: Sequence[int]) -> BaseRecording:
         from spikeinterface.core import append_recordings
 
-        parts = [self._one(i) for i in positions]
-        folders = {self.files[i].meta.parent for i in positions}
-        if len(folders) == 1:
-            whole = self._folder(folders.pop())
-            if whole.get_num_segments() == len(positions):
-                return whole
+        by_folder: dict[Path, list[tuple[int, int]]] = {}
+        for file in (self.files[i] for i in positions):
+            by_folder.setdefault(file.meta.parent, []).append(file.order)
+        parts = [self._select(folder, orders) for folder, orders in by_folder.items()]
         return parts[0] if len(parts) == 1 else append_recordings(parts)
 
-    def _one(self, position: int) -> BaseRecording:
-        file = self.files[position]
-        whole = self._folder(file.meta.parent)
-        if whole.get_num_segments() == 1:
-            return whole
-        beside = map(_parse, _meta_files(file.meta.parent, 1))
-        orders = sorted({f.order for f in beside if f.bin.exists()})
-        return whole.select_segments([orders.index(file.order)])
+    def _select(self, folder: Path, orders: list[tuple[int, int]]) -> BaseRecording:
+        whole, there = self._folder(folder)
+        return whole if orders == there else whole.select_segments([there.index(o) for o in orders])
 
-    def _open_folder(self, folder: Path) -> BaseRecording:
+    def _open_folder(self, folder: Path) -> tuple[BaseRecording, list[tuple[int, int]]]:
+        """Open a probe folder: the recording, and gate and trigger of each of its segments."""
         from spikeinterface.extractors import read_spikeglx
 
-        with reading(f"{folder} ({self.stream})"):
-            return read_spikeglx(folder, stream_name=self.stream)
+        mine = [f for f in self.files if f.meta.parent == folder and f.problem is None]
+        if not any(f.n_sync > 1 for f in mine):
+            try:
+                with reading(f"{folder} ({self.stream})"):
+                    recording = read_spikeglx(folder, stream_name=self.stream)
+                beside = map(_parse, _files(folder, 1))
+                return recording, sorted({f.order for f in beside if f.bin.exists()})
+            except StreamError:  # a neighbour may be the cause
+                if not mine:
+                    raise
+        return open_bins(self.stream, [f.meta for f in mine]), [f.order for f in mine]
 
 
 def _orphans(root: Path, known: set[Path]) -> Iterator[SkippedStream]:
     """Report .bin files that no .meta file describes."""
-    for folder in sorted({p.parent for p in known} | {root}):
-        for file in sorted(folder.glob("*.bin")):
-            if file not in known:
-                yield SkippedStream(
-                    "block0",
-                    file.stem,
-                    Reason.MISSING_FILE,
-                    f"{file}: there is a .bin file but no .meta file. {FIX_OR_MOVE}.",
-                )
+    for file in _files(root, MAX_DEPTH, _BIN):
+        if file not in known:
+            message = f"{file}: there is a .bin file but no .meta file. {FIX_OR_MOVE}."
+            yield SkippedStream("block0", file.stem, Reason.MISSING_FILE, message)

@@ -149,6 +149,11 @@ def inventory_facts(result: dg.ExecuteInProcessResult) -> dict[str, Any]:
     return {name: v.value for name, v in own.metadata.items()}
 
 
+def rows(table: Any) -> list[dict[str, Any]]:
+    """Return the rows of a table in metadata."""
+    return [dict(record.data) for record in table.records]
+
+
 def reported(result: dg.ExecuteInProcessResult) -> tuple[list[str], list[str]]:
     """Return the recordings that an inventory run observed, and those it materialized."""
     observed = [e.partition for e in result.all_events if e.event_type_value == "ASSET_OBSERVATION"]
