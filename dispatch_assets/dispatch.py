@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dispatch_assets.discovery import Discovery, discover
-from dispatch_assets.errors import AmbiguousSessionsError, DispatchError, StreamError
+from dispatch_assets.errors import AmbiguousSessionsError, DispatchError
 from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import InventoryEntry, Reason, SortingJob, dump_json
 from dispatch_assets.naming import job_file_name
@@ -133,7 +133,7 @@ def build_jobs(
             continue
         try:
             yield entry, builder.build(planned[entry.job_key])
-        except StreamError as e:
+        except DispatchError as e:
             yield as_failed(entry, e), None
 
 

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dispatch_assets.clocks import clock_warnings, timestamp_report
 from dispatch_assets.errors import StreamError
-from dispatch_assets.input_format import SourceSegment, reading
-from dispatch_assets.models import (
-    Discontinuity,
-    Reason,
-    SegmentClock,
-    SortingJob,
-    TimestampReport,
-)
-from dispatch_assets.npy import npy_length, npy_reader
+from dispatch_assets.input_format import reading
+from dispatch_assets.models import Reason, SortingJob, TimestampReport
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import PlannedJob, SessionPlan, lfp_positions
-from dispatch_assets.recording_json import has_times_set_by_hand, recording_to_dict
-from dispatch_assets.timestamps import CHUNK_SAMPLES, MAX_LISTED, ReadTimes, check_times
+from dispatch_assets.recording_json import recording_to_dict
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
+
+_GLANCE_SAMPLES = 100
 
 
 class JobBuilder:
@@ -60,6 +54,7 @@ class JobBuilder:
             part = _clip(_select_group(recording, entry.group), self.params)
             # samples count where the clock does not
             duration = _duration_s(part, regular=report.verdict in ("regular", "reset"))
+            zeros = _zeros(part)
             lfp, lfp_warnings = self._lfp(planned, part)
             described = recording_to_dict(part, Path(self.plan.session.data_folder))
             probe_dict = source.probe_dict() if source.probe_dict is not None else None
@@ -86,7 +81,7 @@ class JobBuilder:
             probe_names=entry.probe_names,
             fingerprint=str(entry.fingerprint),
             timestamps=report,
-            warnings=[*source.warnings, *_clock_warnings(report), *lfp_warnings],
+            warnings=[*source.warnings, *clock_warnings(report), *lfp_warnings, *zeros],
             parameters_hash=self.plan.inventory.parameters_hash,
             versions=software_versions(),
         )
@@ -118,119 +113,6 @@ class JobBuilder:
         return recording_to_dict(matching, Path(self.plan.session.data_folder)), []
 
 
-def timestamp_report(
-    recording: BaseRecording, segments: Sequence[SourceSegment], *, skip: bool
-) -> TimestampReport:
-    """Check the times of a recording, segment by segment, without loading them whole.
-
-    Parameters
-    ----------
-    recording
-        The recording, all channels, before any clip.
-    segments
-        Its segments' sources, one per segment of `recording`.
-    skip
-        Do not look at the times; they are kept.
-    """
-    clocks = [_clock(recording, i, s, skip=skip) for i, s in enumerate(segments)]
-    reasons = [c.reset_reason for c in clocks if c.reset_reason]
-    if reasons:
-        return TimestampReport(
-            verdict="reset",
-            message=f"Times are reset to a regular clock: {reasons[0]}.",
-            segments=clocks,
-        )
-    if not any(c.explicit for c in clocks):
-        message = "The recording has a regular clock."
-        return TimestampReport(verdict="regular", message=message, segments=clocks)
-    if skip:
-        message = "The timestamps were kept without being checked, as requested."
-        return TimestampReport(verdict="not_checked", message=message, segments=clocks)
-    message = "The timestamps were checked and kept."
-    return TimestampReport(verdict="kept", message=message, segments=clocks)
-
-
-def _clock(
-    recording: BaseRecording, segment: int, source: SourceSegment, *, skip: bool
-) -> SegmentClock:
-    n_samples = recording.get_num_samples(segment)
-    lost = _lost_samples(source.sample_numbers) if source.sample_numbers is not None else []
-    if skip:
-        explicit = recording.has_time_vector(segment)
-        return SegmentClock(
-            n_samples=n_samples, explicit=explicit, checked=False, lost_samples=lost
-        )
-    if source.times_problem is not None:
-        return SegmentClock(
-            n_samples=n_samples,
-            explicit=True,
-            reset_reason=source.times_problem,
-            lost_samples=lost,
-        )
-    if not recording.has_time_vector(segment):  # a regular clock needs no look
-        # the start time of a Zarr NWB file is an array of one value
-        t_start_s = float(np.ravel(recording.get_start_time(segment))[0])
-        return SegmentClock(
-            n_samples=n_samples,
-            explicit=False,
-            checked=False,
-            t_start_s=t_start_s,
-            lost_samples=lost,
-        )
-    rate_hz = float(recording.get_sampling_frequency())
-    clock = check_times(_times_reader(recording, segment), n_samples, n_samples, rate_hz)
-    reason = clock.reset_reason
-    if reason is None and has_times_set_by_hand(recording):
-        reason = "they were set by hand, and a job holds no time vector"
-    return clock.model_copy(update={"lost_samples": lost, "reset_reason": reason})
-
-
-def _times_reader(recording: BaseRecording, segment: int) -> ReadTimes:
-    """Return ``read(start, stop)`` for a segment's times; maps are read as plain files.
-
-    Mapped pages count as resident memory, which a look at the whole clock would fill.
-    """
-    vector = recording.segments[segment].get_times_kwargs()["time_vector"]
-    if isinstance(vector, np.memmap) and vector.ndim == 1 and vector.filename is not None:
-        return functools.partial(_read_mapped, vector.filename, vector.dtype, int(vector.offset))
-    return lambda start, stop: recording.get_times(
-        segment_index=segment, start_frame=start, end_frame=stop
-    )
-
-
-def _read_mapped(
-    path: str, dtype: np.dtype[Any], offset: int, start: int, stop: int
-) -> np.ndarray[Any, Any]:
-    at = offset + start * dtype.itemsize
-    return np.fromfile(path, dtype, count=stop - start, offset=at)
-
-
-def _lost_samples(counter: Path) -> list[Discontinuity]:
-    """Return the breaks in an acquisition's sample counter; two reads if there are none."""
-    n = npy_length(counter)
-    read = npy_reader(counter)
-    if n < 2 or int(read(n - 1, n)[0]) - int(read(0, 1)[0]) == n - 1:
-        return []
-    found: list[Discontinuity] = []
-    for start in range(0, n - 1, CHUNK_SAMPLES):
-        numbers = read(start, min(start + CHUNK_SAMPLES + 1, n))
-        steps = np.diff(numbers)
-        for i in np.flatnonzero(steps != 1)[: MAX_LISTED - len(found)]:
-            at = start + int(i) + 1
-            found.append(Discontinuity(sample=at, lost=int(steps[i]) - 1))
-    return found
-
-
-def _clock_warnings(report: TimestampReport) -> list[str]:
-    warnings = [report.message] if report.verdict == "reset" else []
-    for i, clock in enumerate(report.segments):
-        if clock.lost_samples:
-            n = sum(d.lost or 0 for d in clock.lost_samples)
-            places = len(clock.lost_samples)
-            warnings.append(f"segment {i + 1}: the sample counter jumps at {places} places ({n})")
-    return warnings
-
-
 def _clip(recording: BaseRecording, params: DispatchParams) -> BaseRecording:
     """Clip every segment to the debug duration, if debugging."""
     if not params.debug:
@@ -244,6 +126,20 @@ def _clip(recording: BaseRecording, params: DispatchParams) -> BaseRecording:
         p.frame_slice(start_frame=0, end_frame=min(wanted, p.get_num_samples())) for p in parts
     ]
     return clipped[0] if n == 1 else append_recordings(clipped)
+
+
+def _zeros(recording: BaseRecording) -> list[str]:
+    """Warn of a recording that seems to hold nothing but zeros.
+
+    Looks at the middle first; a recording with a signal is read at one place only.
+    """
+    for segment in range(recording.get_num_segments()):
+        n_samples = recording.get_num_samples(segment)
+        for start in (n_samples // 2, 0, max(0, n_samples - _GLANCE_SAMPLES)):
+            stop = min(start + _GLANCE_SAMPLES, n_samples)
+            if recording.get_traces(segment, start_frame=start, end_frame=stop).any():
+                return []
+    return ["the data seem to be zero everywhere: the middle, the beginning and the end are"]
 
 
 def _duration_s(recording: BaseRecording, *, regular: bool) -> float:

@@ -38,7 +38,7 @@ def inventory_metadata(scan: Scan, store: str) -> Metadata:
     entries, jobs = scan.entries, scan.jobs
     skipped = [e for e in entries if e.status == "skipped"]
     failed = [e for e in entries if e.status == "failed"]
-    duration_s = sum(e.duration_s or 0.0 for e in jobs.values())
+    duration_s = sum((e.duration_s or 0.0 for e in jobs.values()), start=0.0)
     size_bytes = sum(e.size_bytes for e in jobs.values())
     counts = {
         "sessions": len(scan.inventories),

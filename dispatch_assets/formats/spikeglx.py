@@ -173,8 +173,8 @@ def _sources(
         lfp = stream.removesuffix(".ap") + ".lf"
         has_lfp = stream.endswith(".ap") and lfp in streams
         yield replace(
-            _source(stream, files, segments),
-            lfp=_source(lfp, streams[lfp], segments) if has_lfp else None,
+            _source(stream, streams, segments),
+            lfp=_source(lfp, streams, segments) if has_lfp else None,
         )
     if any(f.n_sync for f in files):
         yield SkippedStream(
@@ -183,8 +183,9 @@ def _sources(
 
 
 def _source(
-    stream: str, files: list[_File], segments: dict[tuple[int, int], int]
+    stream: str, streams: dict[str, list[_File]], segments: dict[tuple[int, int], int]
 ) -> SourceRecording:
+    files = streams[stream]
     twice = {order for order, n in Counter(f.order for f in files).items() if n > 1}
 
     def segment(file: _File) -> SourceSegment:
@@ -199,15 +200,16 @@ def _source(
         block="block0",
         stream=stream,
         segments=tuple(segment(f) for f in files),
-        open_segments=_Opener(stream, files),
+        open_segments=_Opener(stream, streams),
     )
 
 
 class _Opener:
     """Opens segments of one stream, each probe folder once."""
 
-    def __init__(self, stream: str, files: Sequence[_File]) -> None:
-        self.stream, self.files = stream, files
+    def __init__(self, stream: str, streams: dict[str, list[_File]]) -> None:
+        self.stream, self.files = stream, streams[stream]
+        self.every_file = [f for files in streams.values() for f in files]
         self._folder = functools.cache(self._open_folder)
 
     def __call__(self, positions: Sequence[int]) -> BaseRecording:

@@ -1,4 +1,8 @@
-"""A lab for each test."""
+"""A lab for each test.
+
+Most tests have their instance in memory: the same SQL at a third of the cost. Those that are about
+what stays have it on disk.
+"""
 
 from __future__ import annotations
 
@@ -25,5 +29,11 @@ def data(sample_data: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def lab(data: Path, tmp_path: Path) -> Iterator[Lab]:
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Lab(data, tmp_path / "store", instance, DispatchParams())
+
+
+@pytest.fixture
+def lab_on_disk(data: Path, tmp_path: Path) -> Iterator[Lab]:
     with dg.instance_for_test() as instance:
         yield Lab(data, tmp_path / "store", instance, DispatchParams())

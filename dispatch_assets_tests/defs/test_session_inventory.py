@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dagster as dg
 import pytest
 
 from dispatch_assets.defs.assets import session_inventory as module
@@ -135,10 +136,8 @@ def test_new_recordings_beyond_the_cap_are_registered_unreported(
 
 
 def test_new_instance_over_an_old_store_gets_partitions_and_events(lab: Lab) -> None:
-    import dagster as dg
-
     lab.inventory()
-    with dg.instance_for_test() as fresh:
+    with dg.DagsterInstance.ephemeral() as fresh:
         other = Lab(lab.data, lab.store, fresh, lab.params)
         assert reported(other.inventory())[0] == KEYS
         assert other.partitions() == KEYS

@@ -68,7 +68,8 @@ def test_many_partitions_in_one_run_each_have_their_own_version(lab: Lab) -> Non
     assert (check.passed, check.description) == (True, "4 of 4 jobs open.")
 
 
-def test_one_bad_recording_fails_only_its_own_partition(lab: Lab) -> None:
+def test_one_bad_recording_fails_only_its_own_partition(lab_on_disk: Lab) -> None:
+    lab = lab_on_disk
     lab.inventory()
     lab.damage(BETA[1])
     result = lab.dispatch(KEYS)
@@ -92,7 +93,8 @@ def test_bad_recording_alone_says_why(lab: Lab) -> None:
     assert not any(e.event_type_value == "STEP_UP_FOR_RETRY" for e in result.all_events)
 
 
-def test_only_the_changed_recording_becomes_stale(lab: Lab) -> None:
+def test_only_the_changed_recording_becomes_stale(lab_on_disk: Lab) -> None:
+    lab = lab_on_disk
     lab.inventory()
     lab.dispatch([ALPHA])
     lab.dispatch(BETA)

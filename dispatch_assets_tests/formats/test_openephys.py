@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pytest
+
 from dispatch_assets_tests.formats.contract import SECONDS, InputFormatContract
-from dispatch_assets_tests.samples import SAVED, openephys
-from dispatch_assets_tests.samples.openephys import Probe, ni_stream, probe_streams
+from dispatch_assets_tests.outcome import (
+    dispatched,
+    loaded,
+    loaded_lfp,
+    names,
+    planned,
+    reasons,
+    sizes,
+)
+from dispatch_assets_tests.samples import SAVED, openephys, payload
+from dispatch_assets_tests.samples.neuropixels import sites
+from dispatch_assets_tests.samples.openephys import Faults, Probe, Stream, ni_stream, probe_streams
 
 NODE = "Record Node 101#"
+PXI = f"{NODE}Neuropix-PXI-100."
 STREAMS = [
     *probe_streams(Probe(saved=SAVED), sync=True),
     *probe_streams(Probe("ProbeB", "NP2_4shank", 2, SAVED), sync=True),
@@ -20,22 +36,19 @@ STREAMS = [
 class TestContract(InputFormatContract):
     input_format = "openephys"
     decides = "Record Node 101/experiment1/recording1/structure.oebin"
-    jobs = {
-        ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeA-AP"): 1,
-        ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeB"): 4,
-    }
+    jobs = {("experiment1", f"{PXI}ProbeA-AP"): 1, ("experiment1", f"{PXI}ProbeB"): 4}
     left_out = {
         ("experiment1", f"{NODE}NI-DAQmx-112.PXIe-6341"): "auxiliary_stream",
-        ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeA-LFP"): "lfp_band",
-        ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeA-APSYNC"): "sync_stream",
-        ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeA-LFPSYNC"): "sync_stream",
-        ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeBSYNC"): "sync_stream",
+        ("experiment1", f"{PXI}ProbeA-LFP"): "lfp_band",
+        ("experiment1", f"{PXI}ProbeA-APSYNC"): "sync_stream",
+        ("experiment1", f"{PXI}ProbeA-LFPSYNC"): "sync_stream",
+        ("experiment1", f"{PXI}ProbeBSYNC"): "sync_stream",
     }
     raw = (
         "*/*/recording1/continuous/*.ProbeA-AP/continuous.dat",
         "*/*/recording2/continuous/*.ProbeA-AP/continuous.dat",
     )
-    raw_stream = ("experiment1", f"{NODE}Neuropix-PXI-100.ProbeA-AP")
+    raw_stream = ("experiment1", f"{PXI}ProbeA-AP")
 
     def write(self, folder: Path) -> Path:
         experiments = {1: (1, 2)}
@@ -45,3 +58,298 @@ class TestContract(InputFormatContract):
         from spikeinterface.extractors import read_openephys
 
         return read_openephys(session, stream_name=stream, load_sync_timestamps=True)
+
+
+ONE = probe_streams(Probe(saved=SAVED))
+AP = f"{PXI}ProbeA-AP"
+LFP = f"{PXI}ProbeA-LFP"
+
+
+def write(data: Path, nodes: Any = ONE, seconds: float = 0.1, **about: Any) -> Path:
+    return openephys.write_session(data / "s", nodes, seconds=seconds, **about)
+
+
+def stream_folder(session: Path, stream: str, recording: str = "experiment1/recording1") -> Path:
+    return session / "Record Node 101" / recording / "continuous" / stream.partition("#")[2]
+
+
+def test_experiments_keep_their_numbers_and_recordings_count_from_one(tmp_path: Path) -> None:
+    write(tmp_path, experiments={10: (1,), 1: (2, 5), 3: (1,)})
+    _, jobs = dispatched(tmp_path)
+    assert list(jobs) == [
+        f"experiment1_{AP}_recording1",
+        f"experiment1_{AP}_recording2",
+        f"experiment3_{AP}_recording1",
+        f"experiment10_{AP}_recording1",
+    ]
+    folders = ["experiment1/recording2", "experiment1/recording5"]
+    folders += ["experiment3/recording1", "experiment10/recording1"]
+    for job, folder in zip(jobs.values(), folders, strict=True):
+        dat = stream_folder(tmp_path / "s", AP, folder) / "continuous.dat"
+        traces = np.fromfile(dat, np.int16).reshape(3000, -1)
+        np.testing.assert_array_equal(loaded(job, tmp_path).get_traces(), traces)
+        assert loaded_lfp(job, tmp_path).get_times()[0] == loaded(job, tmp_path).get_times()[0]
+
+
+def test_nodes_are_separate_streams(tmp_path: Path) -> None:
+    probe_b = probe_streams(Probe("ProbeB", "NP2", 2, SAVED))
+    write(tmp_path, {"Record Node 101": ONE, "Record Node 102": [*ONE, *probe_b]})
+    other = "Record Node 102#Neuropix-PXI-100."
+    streams = [AP, f"{other}ProbeA-AP", f"{other}ProbeB"]
+    assert names(planned(tmp_path)) == [f"experiment1_{s}_recording1" for s in streams]
+
+
+def test_times_are_those_of_the_synchronisation(tmp_path: Path) -> None:
+    write(tmp_path)
+    _, jobs = dispatched(tmp_path)
+    (job,) = jobs.values()
+    assert (job.timestamps.verdict, job.skip_times) == ("kept", False)
+    times = loaded(job, tmp_path).get_times()
+    np.testing.assert_array_equal(times, payload.sync_times(3000, 30000.0, 21.5))
+    lfp_times = loaded_lfp(job, tmp_path).get_times()
+    np.testing.assert_array_equal(lfp_times, payload.sync_times(250, 2500.0, 21.5))
+
+
+def test_gui_05(tmp_path: Path) -> None:
+    # GUI 0.5 numbers probes, its settings do not name the streams, and it has no LFP for 2.0
+    streams = [
+        s for i in "01" for s in probe_streams(Probe(i, "NP2_4shank_ph1", int(i), saved=None))
+    ]
+    write(tmp_path, streams, version="0.5.5.4", seconds=0.02)
+    _, jobs = dispatched(tmp_path)
+    expected = [
+        f"experiment1_{PXI}{i}_recording1_group{shank}" for i in "01" for shank in range(4)
+    ]
+    assert list(jobs) == expected
+    shank_1 = loaded(jobs[expected[1]], tmp_path)
+    where = sites("NP2_4shank_ph1")
+    np.testing.assert_allclose(shank_1.get_channel_locations(), where.xy_um[where.shank == 1])
+    assert shank_1.get_property("inter_sample_shift").max() > 0
+    assert shank_1.get_times()[0] == 21.5
+
+
+def test_an_empty_stream_is_left_out_alone(tmp_path: Path) -> None:
+    probe_b = probe_streams(Probe("ProbeB", "NP2", 2, SAVED))
+    write(tmp_path, [*ONE, *probe_b], faults=Faults(empty=("ProbeB",)))
+    report, jobs = dispatched(tmp_path)
+    assert list(jobs) == [f"experiment1_{AP}_recording1"]
+    assert report.exit_status == 0
+    assert reasons(report, "skipped")["experiment1", f"{PXI}ProbeB", 0] == "empty"
+
+
+def test_an_empty_recording_is_left_out_of_a_joint_job(tmp_path: Path) -> None:
+    faults = Faults(empty=("experiment1/recording1/ProbeA-AP",))
+    write(tmp_path, experiments={1: (1, 2)}, faults=faults)
+    _, jobs = dispatched(tmp_path, split_segments=False)
+    (job,) = jobs.values()
+    assert sizes(loaded(job, tmp_path)) == [3000]
+    assert loaded(job, tmp_path).get_times()[0] == 121.5
+    assert sizes(loaded_lfp(job, tmp_path)) == [250]
+    assert loaded_lfp(job, tmp_path).get_times()[0] == 121.5
+
+
+@pytest.mark.parametrize("fault", ["not_on_disk", "truncated", "odd"])
+def test_a_stream_without_its_data_fails_alone(tmp_path: Path, fault: str) -> None:
+    probe_b = probe_streams(Probe("ProbeB", "NP2", 2, SAVED))
+    faults = {
+        "not_on_disk": Faults(not_on_disk=("ProbeB",)),
+        "truncated": Faults(dat_samples={"ProbeB": 1000}),
+        "odd": None,
+    }[fault]
+    session = write(tmp_path, [*ONE, *probe_b], faults=faults)
+    if fault == "odd":
+        payload.cut_file(stream_folder(session, f"{PXI}ProbeB") / "continuous.dat", 1)
+    report = planned(tmp_path)
+    assert names(report) == [f"experiment1_{AP}_recording1"]
+    reason = "missing_file" if fault == "not_on_disk" else "truncated"
+    assert reasons(report) == {("experiment1", f"{PXI}ProbeB", 0): reason}
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_a_damaged_lfp_is_reported_and_the_ap_goes_on(tmp_path: Path, damage: str) -> None:
+    session = write(tmp_path)
+    if damage == "missing":
+        shutil.rmtree(stream_folder(session, LFP))
+    else:
+        payload.cut_file(stream_folder(session, LFP) / "continuous.dat", 600)
+    report, jobs = dispatched(tmp_path)
+    (job,) = jobs.values()
+    assert job.recording_lfp_dict is None
+    assert "LFP" in job.warnings[0]
+    (reason,) = reasons(report).values()
+    assert reason == ("missing_file" if damage == "missing" else "truncated")
+
+
+def test_damage_in_one_recording_leaves_the_others(tmp_path: Path) -> None:
+    faults = Faults(not_on_disk=("experiment1/recording2/ProbeA-AP",))
+    write(tmp_path, experiments={1: (1, 2, 3)}, faults=faults)
+    report = planned(tmp_path)
+    assert names(report) == [f"experiment1_{AP}_recording1", f"experiment1_{AP}_recording3"]
+    assert reasons(report) == {("experiment1", AP, 1): "missing_file"}
+    together = planned(tmp_path, split_segments=False)
+    assert not names(together)
+    assert reasons(together) == {("experiment1", AP, None): "missing_file"}
+
+
+def test_a_broken_description_of_one_recording_leaves_the_others(tmp_path: Path) -> None:
+    session = write(tmp_path, experiments={1: (1, 2)})
+    oebin = session / "Record Node 101" / "experiment1" / "recording1" / "structure.oebin"
+    for text in ("{", "[]", '{"continuous": [{}]}', '{"continuous": 3}', ""):
+        oebin.write_text(text)
+        report = planned(tmp_path)
+        assert names(report) == [f"experiment1_{AP}_recording2"]
+        (reason,) = reasons(report).values()
+        assert reason == "unreadable"
+
+
+def test_streams_that_differ_between_recordings(tmp_path: Path) -> None:
+    session = write(tmp_path, experiments={1: (1, 2)})
+    folder = session / "Record Node 101" / "experiment1" / "recording2"
+    oebin = json.loads((folder / "structure.oebin").read_text())
+    oebin["continuous"] = [s for s in oebin["continuous"] if "LFP" in s["folder_name"]]
+    (folder / "structure.oebin").write_text(json.dumps(oebin))
+    shutil.rmtree(stream_folder(session, AP, "experiment1/recording2"))
+    report, jobs = dispatched(tmp_path)
+    assert list(jobs) == [f"experiment1_{AP}_recording1"]
+    assert report.exit_status == 0
+
+
+def test_timestamps_of_the_wrong_length_are_reset(tmp_path: Path) -> None:
+    session = write(tmp_path)
+    np.save(stream_folder(session, AP) / "timestamps.npy", np.arange(2999) / 30000.0)
+    _, jobs = dispatched(tmp_path)
+    (job,) = jobs.values()
+    assert (job.skip_times, job.timestamps.verdict) == (True, "reset")
+    assert "2999 timestamps for 3000 samples" in job.warnings[0]
+    assert job.duration == 0.1
+    assert loaded(job, tmp_path).get_num_samples() == 3000
+
+
+def test_times_that_cannot_be_kept_are_reset_and_can_be_recovered(tmp_path: Path) -> None:
+    from dispatch_assets.timestamps import original_time_s
+
+    def edit(stream: Stream, times: payload.FloatArray) -> payload.FloatArray:
+        return payload.with_gap(times, 100.0) if stream.name == "ProbeA-AP" else times
+
+    write(tmp_path, faults=Faults(edit_times=edit))
+    _, jobs = dispatched(tmp_path)
+    (job,) = jobs.values()
+    assert job.skip_times
+    (clock,) = job.timestamps.segments
+    assert [(d.sample, round(d.step_ms or 0)) for d in clock.discontinuities] == [(1500, 100)]
+    expected = payload.with_gap(payload.sync_times(3000, 30000.0, 21.5), 100.0)
+    np.testing.assert_allclose(original_time_s(clock, np.arange(3000)), expected, atol=1e-9)
+
+
+def test_lost_samples_are_reported_though_times_are_unbroken(tmp_path: Path) -> None:
+    write(tmp_path, faults=Faults(lost_samples={"ProbeA-AP": 60}))
+    _, jobs = dispatched(tmp_path)
+    (job,) = jobs.values()
+    assert job.timestamps.verdict == "kept"
+    (lost,) = job.timestamps.segments[0].lost_samples
+    assert (lost.sample, lost.lost) == (1500, 60)
+    assert any("sample counter" in w for w in job.warnings)
+
+
+@pytest.mark.parametrize("edit", [payload.with_nan, payload.unsynchronised])
+def test_times_that_are_no_times_do_not_shorten_a_recording(tmp_path: Path, edit: Any) -> None:
+    write(tmp_path, faults=Faults(edit_times=lambda stream, times: edit(times)))
+    _, jobs = dispatched(tmp_path, min_recording_duration=0.05)
+    (job,) = jobs.values()
+    assert (job.skip_times, job.duration) == (True, 0.1)
+    assert job.timestamps.segments[0].t_start_s in (21.5, -1.0)
+
+
+def test_streams_without_a_probe_are_no_jobs(tmp_path: Path) -> None:
+    imu = Stream("ONIX Source", 100, "BNO055", 100.0, "AI", 10)
+    streams = [*ONE, ni_stream(rate=30000.0), openephys.onebox_adc_stream(node=120), imu]
+    write(tmp_path, streams)
+    report = planned(tmp_path)
+    assert names(report) == [f"experiment1_{AP}_recording1"]
+    assert report.exit_status == 0
+    assert list(reasons(report, "skipped").values()).count("auxiliary_stream") == 3
+
+
+def test_analog_inputs_saved_with_the_headstage(tmp_path: Path) -> None:
+    from probeinterface import write_probeinterface
+
+    from dispatch_assets_tests.samples.generic import linear_probe
+
+    board = Stream("Acquisition Board", 100, "Rhythm Data", 30000.0, "CH", 16)
+    session = write(tmp_path, [board])
+    report = planned(tmp_path)
+    assert reasons(report) == {("experiment1", f"{NODE}Acquisition Board-100.Rhythm Data", 0): "no_probe"}
+    assert "probe_paths" in report.entries[0].message
+    # the remedy that the message names
+    write_probeinterface(tmp_path / "probe.json", linear_probe(16))
+    info = {
+        "reader_type": "openephys",
+        "reader_kwargs": {"folder_path": str(session)},
+        "probe_paths": "probe.json",
+    }
+    remedied = planned(tmp_path, input="spikeinterface", spikeinterface_info=info)
+    assert names(remedied) == [f"block0_{NODE}Acquisition Board-100.Rhythm Data_recording1"]
+
+
+def test_a_probe_whose_name_contains_a_band(tmp_path: Path) -> None:
+    probes = [Probe("MAPS", saved=SAVED), Probe("LFProbe", "NP2", 2, SAVED)]
+    write(tmp_path, [s for p in probes for s in probe_streams(p)])
+    _, jobs = dispatched(tmp_path)
+    lfp = {name.split("#")[1]: job.recording_lfp_dict is not None for name, job in jobs.items()}
+    assert lfp == {
+        "Neuropix-PXI-100.LFProbe_recording1": False,
+        "Neuropix-PXI-100.MAPS-AP_recording1": True,
+    }
+
+
+def test_lfp_channels_follow_the_ap_group(tmp_path: Path) -> None:
+    probe = Probe("ProbeB", "NP2_4shank", 2, SAVED)
+    write(tmp_path, probe_streams(probe, bands=("AP", "LFP")))
+    _, jobs = dispatched(tmp_path)
+    assert len(jobs) == 4
+    for job in jobs.values():
+        ap, lfp = loaded(job, tmp_path), loaded_lfp(job, tmp_path)
+        np.testing.assert_array_equal(ap.get_channel_locations(), lfp.get_channel_locations())
+        assert lfp.get_sampling_frequency() == 2500.0
+
+
+@pytest.mark.parametrize("version", ["0.6.7", "1.0.0"])
+@pytest.mark.parametrize("names_", [("Probe1", "Probe10"), ("Probe10", "Probe1")])
+def test_a_probe_gets_its_own_geometry(
+    tmp_path: Path, version: str, names_: tuple[str, str]
+) -> None:
+    kinds = {"Probe1": "NP2_4shank", "Probe10": "NP2"}
+    probes = [Probe(n, kinds[n], i + 1, SAVED) for i, n in enumerate(names_)]
+    streams = [s for p in probes for s in probe_streams(p)]
+    write(tmp_path, streams, version=version)
+    _, jobs = dispatched(tmp_path, split_groups=False)
+    for name, kind in kinds.items():
+        job = jobs[f"experiment1_{PXI}{name}_recording1"]
+        where = loaded(job, tmp_path).get_channel_locations()
+        np.testing.assert_allclose(where, sites(kind).xy_um[list(SAVED)])
+
+
+def test_sessions_one_folder_further_down(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        openephys.write_session(tmp_path / "mouse" / name, ONE, seconds=0.1)
+    report = planned(tmp_path, multi_session=True)
+    assert {e.session_name for e in report.entries} == {"a", "b"}
+    assert len(names(report)) == 2
+
+
+@pytest.mark.parametrize("below", ["", "Record Node 101", "Record Node 101/experiment1"])
+def test_a_part_of_a_session_is_a_data_folder_too(tmp_path: Path, below: str) -> None:
+    session = write(tmp_path)
+    report, jobs = dispatched(session / below)
+    assert report.exit_status == 0
+    (job,) = jobs.values()
+    assert loaded(job, session / below).get_num_samples() == 3000
+
+
+def test_one_recording_folder_alone(tmp_path: Path) -> None:
+    session = write(tmp_path)
+    shutil.move(session / "Record Node 101" / "experiment1", tmp_path / "moved" / "experiment1")
+    shutil.rmtree(session)
+    report = planned(tmp_path)
+    # without settings.xml the recording is there, but nothing says where the contacts are
+    assert set(reasons(report).values()) == {"no_probe"}

@@ -1,0 +1,113 @@
+"""The clock of a recording: regular, kept or reset, and what that verdict rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dispatch_assets.input_format import SourceSegment
+from dispatch_assets.models import Discontinuity, SegmentClock, TimestampReport
+from dispatch_assets.npy import npy_length, npy_reader
+from dispatch_assets.recording_json import has_times_set_by_hand
+from dispatch_assets.timestamps import CHUNK_SAMPLES, MAX_LISTED, check_times, times_reader
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+
+def timestamp_report(
+    recording: BaseRecording, segments: Sequence[SourceSegment], *, skip: bool
+) -> TimestampReport:
+    """Check the times of a recording, segment by segment, without loading them whole.
+
+    Parameters
+    ----------
+    recording
+        The recording, all channels, before any clip.
+    segments
+        Its segments' sources, one per segment of `recording`.
+    skip
+        Do not look at the times; they are kept.
+    """
+    clocks = [_clock(recording, i, s, skip=skip) for i, s in enumerate(segments)]
+    reasons = [c.reset_reason for c in clocks if c.reset_reason]
+    if reasons:
+        return TimestampReport(
+            verdict="reset",
+            message=f"Times are reset to a regular clock: {reasons[0]}.",
+            segments=clocks,
+        )
+    if not any(c.explicit for c in clocks):
+        message = "The recording has a regular clock."
+        return TimestampReport(verdict="regular", message=message, segments=clocks)
+    if skip:
+        message = "The timestamps were kept without being checked, as requested."
+        return TimestampReport(verdict="not_checked", message=message, segments=clocks)
+    message = "The timestamps were checked and kept."
+    return TimestampReport(verdict="kept", message=message, segments=clocks)
+
+
+def _clock(
+    recording: BaseRecording, segment: int, source: SourceSegment, *, skip: bool
+) -> SegmentClock:
+    n_samples = recording.get_num_samples(segment)
+    lost = _lost_samples(source.sample_numbers) if source.sample_numbers is not None else []
+    if skip:
+        explicit = recording.has_time_vector(segment)
+        return SegmentClock(
+            n_samples=n_samples, explicit=explicit, checked=False, lost_samples=lost
+        )
+    if source.times_problem is not None:
+        return SegmentClock(
+            n_samples=n_samples,
+            explicit=True,
+            reset_reason=source.times_problem,
+            lost_samples=lost,
+        )
+    if not recording.has_time_vector(segment):  # a regular clock needs no look
+        # the start time of a Zarr NWB file is an array of one value
+        t_start_s = float(np.ravel(recording.get_start_time(segment))[0])
+        return SegmentClock(
+            n_samples=n_samples,
+            explicit=False,
+            checked=False,
+            t_start_s=t_start_s,
+            lost_samples=lost,
+        )
+    rate_hz = float(recording.get_sampling_frequency())
+    vector = recording.segments[segment].get_times_kwargs()["time_vector"]
+    clock = check_times(times_reader(vector), n_samples, n_samples, rate_hz)
+    reason = clock.reset_reason
+    if reason is None and has_times_set_by_hand(recording):
+        reason = "they were set by hand, and a job holds no time vector"
+    return clock.model_copy(update={"lost_samples": lost, "reset_reason": reason})
+
+
+def _lost_samples(counter: Path) -> list[Discontinuity]:
+    """Return the breaks in an acquisition's sample counter; two reads if there are none."""
+    n = npy_length(counter)
+    read = npy_reader(counter)
+    if n < 2 or int(read(n - 1, n)[0]) - int(read(0, 1)[0]) == n - 1:
+        return []
+    found: list[Discontinuity] = []
+    for start in range(0, n - 1, CHUNK_SAMPLES):
+        numbers = read(start, min(start + CHUNK_SAMPLES + 1, n))
+        steps = np.diff(numbers)
+        for i in np.flatnonzero(steps != 1)[: MAX_LISTED - len(found)]:
+            at = start + int(i) + 1
+            found.append(Discontinuity(sample=at, lost=int(steps[i]) - 1))
+    return found
+
+
+def clock_warnings(report: TimestampReport) -> list[str]:
+    """Return what a person should know about a clock, in sentences."""
+    warnings = [report.message] if report.verdict == "reset" else []
+    for i, clock in enumerate(report.segments):
+        if clock.lost_samples:
+            n = sum(d.lost or 0 for d in clock.lost_samples)
+            places = len(clock.lost_samples)
+            warnings.append(f"segment {i + 1}: the sample counter jumps at {places} places ({n})")
+    return warnings

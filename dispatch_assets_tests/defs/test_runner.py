@@ -1,0 +1,129 @@
+"""``dispatch-assets materialize``: everything that is due, and nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from dispatch_assets.cli import main
+from dispatch_assets.defs import runner
+from dispatch_assets.defs.files import JobFiles
+from dispatch_assets.defs.instance import instance_at
+from dispatch_assets.errors import DataRootError, ParameterError
+from dispatch_assets.params import DispatchParams
+from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, Lab
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPATCH_DATA", "DISPATCH_STORE", "DISPATCH_PARAMS", "DAGSTER_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def place(data: Path, tmp_path: Path) -> Lab:
+    """A lab without an instance: the runner has its own."""
+    return Lab(data, tmp_path / "store", dg.DagsterInstance.ephemeral(), DispatchParams())
+
+
+def written(place: Lab, params: DispatchParams | None = None) -> list[str]:
+    return list(runner.materialize(place.data, place.store, params).written)
+
+
+def test_writes_what_is_due_and_only_that(place: Lab, tmp_path: Path) -> None:
+    first = runner.materialize(place.data, place.store)
+    assert list(first.written) == KEYS
+    assert first.exit_status == 0
+    assert first.home == str(tmp_path / "dagster_home")
+    assert (tmp_path / "dagster_home" / "dagster.yaml").exists()
+    assert written(place) == []
+    place.change(BETA[0])
+    place.change(BETA[2])
+    assert written(place) == [BETA[0], BETA[2]]
+    Path(JobFiles(str(place.store)).path(ALPHA)).unlink()
+    assert written(place) == [ALPHA]
+    assert written(place, DispatchParams(debug=True)) == KEYS
+
+
+def test_job_that_was_written_but_never_shown_is_written_again(place: Lab) -> None:
+    runner.materialize(place.data, place.store)
+    with instance_at(place.store.parent / "dagster_home") as instance:
+        instance.wipe_asset_partitions(dg.AssetKey("sorting_jobs"), [ALPHA])
+    assert written(place) == [ALPHA]
+
+
+def test_faults_are_in_the_summary_and_set_the_exit_status(place: Lab) -> None:
+    place.damage(BETA[1])
+    summary = runner.materialize(place.data, place.store)
+    assert list(summary.written) == [ALPHA, BETA[0], BETA[2]]
+    assert summary.exit_status == 1
+    assert [e.reason for e in summary.of_status("failed")] == ["missing_file"]
+
+
+def test_job_that_cannot_be_built_is_in_the_summary(
+    place: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = runner._entries
+
+    def damaged_meanwhile(*arguments: object) -> object:
+        place.damage(BETA[1])
+        return entries(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(runner, "_entries", damaged_meanwhile)
+    summary = runner.materialize(place.data, place.store)
+    assert list(summary.failed) == [BETA[1]]
+    assert "continuous.dat" in summary.failed[BETA[1]]
+    assert set(summary.written) == set(KEYS) - {BETA[1]}
+    assert summary.exit_status == 1
+
+
+def test_sessions_narrow_it_down(place: Lab) -> None:
+    assert written(place, DispatchParams(sessions=["alpha"])) == [ALPHA]
+    assert written(place) == BETA
+
+
+def test_what_makes_no_sense_is_an_error_of_ours(place: Lab, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="no session is called 'gamma'"):
+        runner.materialize(place.data, place.store, DispatchParams(sessions=["gamma"]))
+    with pytest.raises(DataRootError, match="does not exist"):
+        runner.materialize(tmp_path / "nowhere", place.store)
+
+
+def test_command_line_exit_status_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["materialize"]) == 2
+    assert "--data: is missing. Name the data root, or set DISPATCH_DATA." in capsys.readouterr().err
+
+
+def test_params_of_the_environment_hold_unless_a_flag_says_otherwise(
+    place: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("DISPATCH_PARAMS", '{"debug": true, "debug_duration": 0.05}')
+    arguments = ["materialize", "--data", str(place.data), "--store", str(place.store)]
+    assert main([*arguments, "--debug-duration", "0.02", "--sessions", "alpha"]) == 0
+    job = JobFiles(str(place.store)).read(ALPHA)
+    assert (job.debug, job.duration) == (True, 0.02)
+    assert "1 jobs written, 0 up to date" in capsys.readouterr().out
+
+
+def test_as_a_program_twice(place: Lab, tmp_path: Path) -> None:
+    """As a user starts it: nothing but the summary on standard output, no warnings."""
+    environment = {**os.environ, "DISPATCH_DATA": str(place.data), "PYTHONWARNINGS": "default"}
+    command = [sys.executable, "-c", "from dispatch_assets.cli import main; raise SystemExit(main())"]
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*command, "materialize"], cwd=tmp_path, env=environment, text=True, capture_output=True
+        )
+
+    first, second = run(), run()
+    assert (first.returncode, second.returncode) == (0, 0), first.stderr
+    assert "4 jobs written, 0 up to date, 3 left out as expected, 0 failed" in first.stdout
+    assert "0 jobs written, 4 up to date" in second.stdout
+    assert first.stderr.splitlines() == ["looking at the data root", "writing jobs 1 to 4 of 4"]
+    assert JobFiles(str(tmp_path / ".dispatch" / "store")).keys() == set(KEYS)
+    assert (tmp_path / ".dispatch" / "dagster_home" / "dagster.yaml").exists()
