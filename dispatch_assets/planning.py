@@ -1,7 +1,6 @@
-"""From a session to its inventory, and from an inventory entry to a sorting job.
+"""From a session to its inventory: what can be sorted, in which parts, and what cannot and why.
 
-The inventory opens headers only. A job is built from one entry: its recording is opened, its
-times are checked, and what consumers need is written down.
+Opens headers only. A planned job keeps its recording at hand, so that nothing is opened twice.
 """
 
 from __future__ import annotations
@@ -12,7 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dispatch_assets import naming
+from dispatch_assets.entries import (
+    duplicate_entry,
+    job_entry,
+    problem_entry,
+    session_entry,
+    skipped_entry,
+)
 from dispatch_assets.errors import DispatchError, SessionError, StreamError, UnknownJobError
 from dispatch_assets.fingerprint import fingerprint
 from dispatch_assets.formats import by_name
@@ -74,14 +79,14 @@ def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
         with reading(session.path):
             for source in by_name(session.input_format).read(session, params):
                 if isinstance(source, SkippedStream):
-                    items.append(_left_out(session, source))
+                    items.append(skipped_entry(session, source))
                 else:
                     items += _plan_source(session, source, params)
     except DispatchError as e:
-        items.append(_failed_session(session, e))
+        items.append(session_entry(session, e))
     if not items:
         empty = SessionError("nothing was found in it", session.path, "Is the copy complete?")
-        items.append(_failed_session(session, empty))
+        items.append(session_entry(session, empty))
     items = _without_duplicates(items)
     entries = [i.entry if isinstance(i, PlannedJob) else i for i in items]
     inventory = Inventory(session=session, parameters_hash=params.hash(), entries=entries)
@@ -96,7 +101,7 @@ def _plan_source(
     usable = tuple(i for i in range(len(source.segments)) if i not in problems)
     for i, problem in problems.items():
         segment = source.segments[i].index if params.split_segments else None
-        yield _problem(session, source, problem, segment)
+        yield problem_entry(session, source, problem, segment)
     if source.lfp is not None:
         yield from _faults_of_lfp(session, source.lfp, params)
     if problems and not params.split_segments:
@@ -107,7 +112,7 @@ def _plan_source(
         try:
             yield from _plan_part(session, source, positions, segment, params)
         except StreamError as e:
-            yield _problem(session, source, e, segment)
+            yield problem_entry(session, source, e, segment)
 
 
 def _faults_of_lfp(
@@ -117,7 +122,7 @@ def _faults_of_lfp(
     for segment in lfp.segments:
         if segment.problem is not None and segment.problem.reason not in EXPECTED_REASONS:
             index = segment.index if params.split_segments else None
-            yield _problem(session, lfp, segment.problem, index)
+            yield problem_entry(session, lfp, segment.problem, index)
 
 
 def _whole_or_nothing(problems: dict[int, StreamError], usable: tuple[int, ...]) -> tuple[int, ...]:
@@ -147,7 +152,7 @@ def _plan_part(
     digest, size_bytes = fingerprint(_files(source, positions), Path(session.path))
     lfp = lfp_positions(source, positions)
     for group, channel_ids in groups.items():
-        entry = _job_entry(session, source, segment, group, params).model_copy(
+        entry = job_entry(session, source, segment, group, params).model_copy(
             update={
                 "n_channels": len(channel_ids),
                 "n_samples": n_samples,
@@ -200,92 +205,14 @@ def _files(source: SourceRecording, positions: tuple[int, ...]) -> list[Path]:
     return files
 
 
-def _job_entry(
-    session: Session,
-    source: SourceRecording,
-    segment: int | None,
-    group: str | None,
-    params: DispatchParams,
-) -> InventoryEntry:
-    name = naming.recording_name(source.block, source.stream, segment=segment, group=group)
-    prefixed = naming.recording_name(
-        source.block,
-        source.stream,
-        segment=segment,
-        group=group,
-        session=session.name if params.multi_session else None,
-    )
-    return InventoryEntry(
-        status="job",
-        session_name=session.name,
-        input_format=session.input_format,
-        block=source.block,
-        stream=source.stream,
-        job_key=naming.job_key(session.name, name),
-        recording_name=prefixed,
-        segment=segment,
-        group=group,
-    )
-
-
-def _problem(
-    session: Session, source: SourceRecording, problem: StreamError, segment: int | None
-) -> InventoryEntry:
-    reason = Reason(problem.reason or Reason.UNREADABLE)
-    return InventoryEntry(
-        status="skipped" if reason in EXPECTED_REASONS else "failed",
-        session_name=session.name,
-        input_format=session.input_format,
-        block=source.block,
-        stream=source.stream,
-        segment=segment,
-        reason=reason,
-        message=str(problem),
-    )
-
-
-def _left_out(session: Session, skipped: SkippedStream) -> InventoryEntry:
-    return InventoryEntry(
-        status="skipped" if skipped.reason in EXPECTED_REASONS else "failed",
-        session_name=session.name,
-        input_format=session.input_format,
-        block=skipped.block,
-        stream=skipped.stream,
-        reason=skipped.reason,
-        message=skipped.message,
-    )
-
-
-def _failed_session(session: Session, error: DispatchError) -> InventoryEntry:
-    return InventoryEntry(
-        status="failed",
-        session_name=session.name,
-        input_format=session.input_format,
-        reason=Reason.UNREADABLE,
-        message=str(error),
-    )
-
-
 def _without_duplicates(
     items: list[InventoryEntry | PlannedJob],
 ) -> list[InventoryEntry | PlannedJob]:
     """Fail jobs whose keys are equal, or equal but for letter case: they would share one file."""
     keys = Counter(str(i.entry.job_key).casefold() for i in items if isinstance(i, PlannedJob))
     return [
-        _duplicate(i.entry)
+        duplicate_entry(i.entry)
         if isinstance(i, PlannedJob) and keys[str(i.entry.job_key).casefold()] > 1
         else i
         for i in items
     ]
-
-
-def _duplicate(entry: InventoryEntry) -> InventoryEntry:
-    return entry.model_copy(
-        update={
-            "status": "failed",
-            "job_key": None,
-            "reason": Reason.DUPLICATE_NAME,
-            "message": f"{entry.job_key}: several recordings of the session have this name. "
-            "Rename their streams, or move one of them to a session of its own.",
-        }
-    )
