@@ -34,7 +34,7 @@ def dispatch(parser: ArgumentParser, arguments: list[str]) -> int:
     params = params_from(options, options.positional)
     with _Progress() as progress:
         report = core.dispatch(options.data, options.results, params, progress)
-    print_report(report.entries, options.results)
+    print_report(report.entries, options.results, report.warnings)
     for path in report.stale_files:
         print(f"set aside a job whose recording is gone: {path}", file=sys.stderr)
     return report.exit_status

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dispatch_assets.discovery import Discovery, discover
@@ -30,12 +30,15 @@ class Report:
         One entry per job, and per stream, segment, session or folder that is none.
     job_files
         Paths of the job files written, by job key.
+    warnings
+        What a person should know about jobs, by recording name.
     stale_files
         Job files of earlier runs that no longer have a recording, where they were moved.
     """
 
     entries: tuple[InventoryEntry, ...]
     job_files: dict[str, str]
+    warnings: dict[str, list[str]] = field(default_factory=dict)
     stale_files: tuple[str, ...] = ()
 
     @property
@@ -99,6 +102,7 @@ def dispatch(
     found = discover(data_folder, params)
     _refuse_several(found, params, data_folder)
     folder, entries, written = JsonFolder(results_folder), [], {}
+    warnings: dict[str, list[str]] = {}
     for session in found.sessions:
         on_session(session.name)
         plan_ = plan_session(session, params)
@@ -107,8 +111,9 @@ def dispatch(
             if job is not None:
                 name = job_file_name(job.job_key).removesuffix(".json")
                 written[job.job_key] = str(folder.write(name, job.to_json()))
+                warnings |= {job.recording_name: job.warnings} if job.warnings else {}
     stale = _set_aside(Path(results_folder), {s.name for s in found.sessions}, written)
-    report = Report((*entries, *found.others), written, tuple(stale))
+    report = Report((*entries, *found.others), written, warnings, tuple(stale))
     folder.write(INVENTORY_NAME, dump_json([e.model_dump(mode="json") for e in report.entries]))
     return report
 

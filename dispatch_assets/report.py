@@ -3,31 +3,57 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from dispatch_assets.models import InventoryEntry
 
 
-def print_report(entries: Sequence[InventoryEntry], results: str | None = None) -> None:
-    """Print a table of jobs, what was left out as expected, and what failed with its remedy."""
+def print_report(
+    entries: Sequence[InventoryEntry],
+    results: str | None = None,
+    warnings: Mapping[str, Sequence[str]] | None = None,
+) -> None:
+    """Print a table of jobs, what was left out as expected, and what failed with its remedy.
+
+    Parameters
+    ----------
+    entries
+        The inventory.
+    results
+        Where the jobs were written, if they were.
+    warnings
+        What a person should know about jobs, by recording name.
+    """
     jobs = [e for e in entries if e.status == "job"]
     skipped = [e for e in entries if e.status == "skipped"]
     failed = [e for e in entries if e.status == "failed"]
     if jobs:
         heads = ("session", "recording", "duration (s)", "channels", "LFP", "probe")
         print(table(heads, (_row(e) for e in jobs)))
+    if warnings:
+        print("\nWorth knowing:")
+        print(table((), ((f"  {name}", w) for name, found in warnings.items() for w in found)))
     if skipped:
         print("\nNot sorted, as expected:")
-        print(table((), ((e.session_name, place(e), str(e.reason), e.message) for e in skipped)))
-    if failed:
-        sys.stdout.flush()
-        print("\nCould not be dispatched:", file=sys.stderr)
-        for e in failed:
-            print(f"  {e.session_name} {place(e)} [{e.reason}]\n    {e.message}", file=sys.stderr)
+        rows = ((f"  {e.session_name}", place(e), str(e.reason), e.message) for e in skipped)
+        print(table((), rows))
+    _print_failures(failed)
     where = f" in {results}" if results else ""
-    print(f"\n{len(jobs)} jobs{where}, {len(skipped)} left out, {len(failed)} failed")
+    print(f"\n{_count(jobs, 'job')}{where}, {len(skipped)} left out, {len(failed)} failed")
     if not jobs:
         print("No recording can be sorted.", file=sys.stderr)
+
+
+def _print_failures(failed: Sequence[InventoryEntry]) -> None:
+    sys.stdout.flush()  # errors go to another stream, and belong after the tables
+    if failed:
+        print("\nCould not be dispatched:", file=sys.stderr)
+    for e in failed:
+        print(f"  {e.session_name} {place(e)} [{e.reason}]\n    {e.message}", file=sys.stderr)
+
+
+def _count(things: Sequence[object], name: str) -> str:
+    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
