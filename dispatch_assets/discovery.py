@@ -14,6 +14,7 @@ from dispatch_assets.input_format import Evidence, InputFormat
 from dispatch_assets.models import InventoryEntry, Reason, Session
 from dispatch_assets.naming import natural_key
 from dispatch_assets.params import AUTO, DispatchParams
+from dispatch_assets.zarr_store import is_zarr
 
 _NEEDS_PARAMETERS = "spikeinterface"  # sessions come from spikeinterface_info, not from the folder
 
@@ -40,7 +41,8 @@ def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Dis
     Parameters
     ----------
     data_folder
-        Folder of session folders (or NWB files); or one session itself.
+        Folder of session folders (or NWB files); or one session itself. What stands in one
+        file, or one Zarr store, is described relative to the folder that it lies in.
     params
         Which input format to expect, which sessions to keep.
 
@@ -59,7 +61,9 @@ def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Dis
         found = [(wanted[0], name, path, "") for name, path in reader_sessions(root, params)]
         others: list[InventoryEntry] = []
     else:
-        found, others = _scan(root, wanted, params, Path(data_folder))
+        found, others = _scan(root, wanted, params)
+    if root.is_file() or is_zarr(root):
+        root, data_folder = root.parent, Path(data_folder).parent
     sessions = _named_apart(found, root, Path(data_folder))
     return Discovery(_selected(sessions, params), tuple(others))
 
@@ -87,7 +91,7 @@ Found = tuple[InputFormat, str, Path, str]
 
 
 def _scan(
-    root: Path, wanted: tuple[InputFormat, ...], params: DispatchParams, given: Path
+    root: Path, wanted: tuple[InputFormat, ...], params: DispatchParams
 ) -> tuple[list[Found], list[InventoryEntry]]:
     if params.nwb_files:
         return _named_files(params.nwb_files, root), []

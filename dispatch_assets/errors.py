@@ -40,8 +40,11 @@ class DispatchError(Exception):
 
     def __str__(self) -> str:
         place = f"{self.where}: " if self.where else ""
-        advice = f" {self.remedy.rstrip('.')}." if self.remedy else ""
-        return f"{place}{self.what.rstrip('.')}.{advice}"
+        return place + " ".join(_sentence(part) for part in (self.what, self.remedy) if part)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
 class ParameterError(DispatchError, ValueError):

@@ -79,6 +79,7 @@ class JobBuilder:
             n_samples=[part.get_num_samples(i) for i in range(part.get_num_segments())],
             sampling_frequency_hz=float(part.get_sampling_frequency()),
             probe_names=entry.probe_names,
+            data_folder=self.plan.session.data_folder,
             fingerprint=str(entry.fingerprint),
             timestamps=report,
             warnings=[*source.warnings, *clock_warnings(report), *lfp_warnings, *zeros],

@@ -211,6 +211,9 @@ class SortingJob(BaseModel):
     n_samples: list[int] = Field(description="Samples per segment, after any debug clip.")
     sampling_frequency_hz: float = Field(description="Sampling frequency in Hz.")
     probe_names: list[str] = Field(description="Names of the probes the channels lie on.")
+    data_folder: str = Field(
+        description="Absolute path of the base folder of recording_dict when this was written."
+    )
     fingerprint: str = Field(description="Identity of the raw files; independent of file dates.")
     timestamps: TimestampReport = Field(description="Verdict on the recording's times.")
     warnings: list[str] = Field(default_factory=list, description="What a person should know.")

@@ -13,6 +13,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ from dispatch_assets.input_format import (
 from dispatch_assets.models import Reason
 from dispatch_assets.naming import natural_key
 from dispatch_assets.npy import npy_length
-from dispatch_assets.probes import attach_neuropixels_probe
+from dispatch_assets.probes import attach_neuropixels_probe, is_ambiguous
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -305,12 +306,27 @@ class _Opener:
         from spikeinterface.extractors import read_openephys
 
         stream = self.streams[position]
-        with reading(stream.path):
+        with reading(stream.path), _naming_the_cause(stream):
             recording = read_openephys(
                 stream.folder.path,
                 stream_name=stream.name,
                 load_sync_timestamps=stream.sync_times is not None and stream.folder.node != "",
             )
-            if not recording.has_probe():
-                attach_neuropixels_probe(recording, stream.folder.settings, stream.name)
+            settings = stream.folder.settings
+            if not recording.has_probe() or is_ambiguous(settings, stream.name):
+                attach_neuropixels_probe(recording, settings, stream.name)
             return recording
+
+
+@contextmanager
+def _naming_the_cause(stream: Stream) -> Iterator[None]:
+    """Say which stream is damaged: neo opens all of a recording folder, or none."""
+    try:
+        yield
+    except Exception:
+        for other in streams(stream.folder):
+            problem, _ = _check_files(other)
+            if problem is not None and problem.reason == Reason.TRUNCATED:
+                what = f"cannot be read because of another stream: {problem.where}: {problem.what}"
+                raise StreamError(what, stream.path, FIX_OR_MOVE, Reason.UNREADABLE) from problem
+        raise

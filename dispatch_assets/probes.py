@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree
 
 if TYPE_CHECKING:
     from probeinterface import Probe, ProbeGroup
@@ -13,8 +17,8 @@ if TYPE_CHECKING:
 def attach_neuropixels_probe(recording: BaseRecording, settings: Path, stream: str) -> bool:
     """Attach the Neuropixels probe that an Open Ephys settings file describes.
 
-    SpikeInterface 0.105 does this itself where the settings name the streams, not for folders of
-    GUI 0.5, where probes are numbered.
+    SpikeInterface 0.105 does this itself, but not for folders of GUI 0.5, where probes are
+    numbered, nor rightly where `is_ambiguous`.
 
     Returns
     -------
@@ -28,11 +32,51 @@ def attach_neuropixels_probe(recording: BaseRecording, settings: Path, stream: s
         return False
     if not settings.is_file() or not has_neuropixels_probes(settings):
         return False
-    probe = read_openephys_neuropixels(settings, stream_name=source, raise_error=False)
+    with _without_namesakes(settings, source) as file:
+        probe = read_openephys_neuropixels(file, stream_name=source, raise_error=False)
     if probe is None or probe.get_contact_count() != recording.get_num_channels():
         return False
     attach_probe(recording, probe)
     return True
+
+
+def is_ambiguous(settings: Path, stream: str) -> bool:
+    """Return whether a stream's name contains the name of another probe (Probe10 and Probe1).
+
+    probeinterface looks for probes by parts of names and takes the first it finds.
+    """
+    if not settings.is_file():
+        return False
+    return bool(_namesakes(ElementTree.parse(settings), stream.rpartition("#")[2]))
+
+
+def _namesakes(tree: ElementTree.ElementTree, source: str) -> list[tuple[ElementTree.Element, str]]:
+    """Return elements of other probes that are named like a part of `source`, and by which key."""
+    own = _without_band(source.partition(".")[2])
+    named = [(e, "name") for e in tree.iter("STREAM")]
+    named += [(e, "custom_probe_name") for e in tree.iter("NP_PROBE")]
+    found = [(e, key) for e, key in named if _without_band(e.get(key, "")) != own]
+    return [(e, key) for e, key in found if _without_band(e.get(key) or source + "?") in source]
+
+
+def _without_band(name: str) -> str:
+    return name.removesuffix("-AP").removesuffix("-LFP")
+
+
+@contextmanager
+def _without_namesakes(settings: Path, source: str) -> Iterator[Path]:
+    """Yield settings in which only the stream's own probe is found by its name."""
+    tree = ElementTree.parse(settings)
+    namesakes = _namesakes(tree, source)
+    if not namesakes:
+        yield settings
+        return
+    for element, key in namesakes:
+        element.set(key, f"{element.get(key)} (another probe)")
+    with TemporaryDirectory() as folder:
+        copy = Path(folder, settings.name)
+        tree.write(copy)
+        yield copy
 
 
 def attach_probe(recording: BaseRecording, probe: Probe) -> None:

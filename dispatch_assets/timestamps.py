@@ -93,17 +93,22 @@ def _read_mapped(
 
 
 def _chunked_reader(vector: Any, chunk: int) -> ReadTimes:  # noqa: ANN401
-    """Read whole chunks and keep the last ones: every slice of a chunk would decode all of it."""
+    """Read whole chunks and keep the last: every slice of a chunk would decode all of it."""
     size = chunk * max(1, CHUNK_SAMPLES // chunk)
+    held: dict[int, NDArray[np.float64]] = {}
 
-    @functools.lru_cache(maxsize=1)
     def block(i: int) -> NDArray[np.float64]:
-        return np.asarray(vector[i * size : (i + 1) * size])
+        if i not in held:
+            held.clear()  # before the next is read: they may be large
+            held[i] = vector[i * size : (i + 1) * size]
+        return held[i]
 
     def read(start: int, stop: int) -> NDArray[np.float64]:
-        blocks = range(start // size, math.ceil(stop / size))
-        parts = [block(i)[max(0, start - i * size) : stop - i * size] for i in blocks]
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        times = np.empty(stop - start)
+        for i in range(start // size, math.ceil(stop / size)):
+            a, b = max(start, i * size), min(stop, (i + 1) * size)
+            times[a - start : b - start] = block(i)[a - i * size : b - i * size]
+        return times
 
     return read
 
@@ -129,11 +134,11 @@ class _Scan:
         steps_ms *= 1000.0
         steps_ms = steps_ms[1:] if self.last is None else steps_ms
         offset = start + times.size - steps_ms.size
+        self._anchor(start, float(times[0]))
         if not self._is_even(steps_ms):
             self.n_not_finite += int(np.count_nonzero(~np.isfinite(times)))
             self._count(steps_ms)
             self._list(offset, steps_ms, times[times.size - steps_ms.size :])
-        self._anchor(start, float(times[0]))
         self.last = float(times[-1])
         self._anchor(start + times.size - 1, self.last)
 

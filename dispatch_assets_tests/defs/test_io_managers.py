@@ -32,7 +32,9 @@ def output(instance: dg.DagsterInstance, key: str) -> dg.OutputContext:
     )
 
 
-def load(instance: dg.DagsterInstance, manager: SortingJobIOManager, first: str, last: str) -> object:
+def load(
+    instance: dg.DagsterInstance, manager: SortingJobIOManager, first: str, last: str
+) -> object:
     context = dg.build_input_context(
         asset_key=dg.AssetKey("sorting_jobs"),
         asset_partitions_def=SORTING_JOBS,

@@ -94,7 +94,9 @@ def test_what_makes_no_sense_is_an_error_of_ours(place: Lab, tmp_path: Path) -> 
 
 def test_command_line_exit_status_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["materialize"]) == 2
-    assert "--data: is missing. Name the data root, or set DISPATCH_DATA." in capsys.readouterr().err
+    assert (
+        "--data: is missing. Name the data root, or set DISPATCH_DATA." in capsys.readouterr().err
+    )
 
 
 def test_params_of_the_environment_hold_unless_a_flag_says_otherwise(
@@ -111,7 +113,11 @@ def test_params_of_the_environment_hold_unless_a_flag_says_otherwise(
 def test_as_a_program_twice(data: Path, tmp_path: Path) -> None:
     """As a user starts it: state stays in .dispatch, and nobody sees Dagster's own chatter."""
     environment = {**os.environ, "DISPATCH_DATA": str(data)}
-    command = [sys.executable, "-c", "from dispatch_assets.cli import main; raise SystemExit(main())"]
+    command = [
+        sys.executable,
+        "-c",
+        "from dispatch_assets.cli import main; raise SystemExit(main())",
+    ]
 
     def run() -> subprocess.CompletedProcess[str]:
         return subprocess.run(

@@ -268,12 +268,24 @@ def test_times_that_are_no_times_do_not_shorten_a_recording(tmp_path: Path, edit
 
 def test_streams_without_a_probe_are_no_jobs(tmp_path: Path) -> None:
     imu = Stream("ONIX Source", 130, "BNO055", 100.0, "AI", 10)
-    streams = [*ONE, ni_stream(rate=30000.0), openephys.onebox_adc_stream(node=120), imu]
-    write(tmp_path, streams)
+    write(tmp_path, [*ONE, ni_stream(rate=30000.0), imu])
     report = planned(tmp_path)
     assert names(report) == [f"experiment1_{AP}_recording1"]
     assert report.exit_status == 0
-    assert list(reasons(report, "skipped").values()).count("auxiliary_stream") == 3
+    assert list(reasons(report, "skipped").values()).count("auxiliary_stream") == 2
+
+
+def test_onebox(tmp_path: Path) -> None:
+    probe = Probe(kind="NP2_4shank", saved=SAVED)
+    streams = probe_streams(probe, processor="OneBox", sync=True)
+    write(tmp_path, [*streams, openephys.onebox_adc_stream()])
+    report = planned(tmp_path, split_groups=False)
+    assert names(report) == [f"experiment1_{NODE}OneBox-100.ProbeA_recording1"]
+    skipped = {stream: reason for (_, stream, _), reason in reasons(report, "skipped").items()}
+    assert skipped == {
+        f"{NODE}OneBox-100.OneBox-ADC": "auxiliary_stream",
+        f"{NODE}OneBox-100.ProbeASYNC": "sync_stream",
+    }
 
 
 def test_analog_inputs_saved_with_the_headstage(tmp_path: Path) -> None:

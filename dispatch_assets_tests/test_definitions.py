@@ -1,0 +1,92 @@
+"""The definitions as Dagster's own commands load and run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dispatch_assets.defs.files import JobFiles, Shards
+from dispatch_assets_tests.defs.lab import ALPHA, KEYS, write_data
+
+REPOSITORY = Path(__file__).parents[1]
+MATERIALIZE = ("asset", "materialize", "-m", "dispatch_assets.definitions", "--select")
+SETTINGS = ("DISPATCH_DATA", "DISPATCH_STORE", "DISPATCH_PARAMS", "DAGSTER_HOME")
+
+
+def python(
+    *arguments: str, settings: Mapping[str, str], cwd: Path = REPOSITORY
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with these settings and no others."""
+    environment = {k: v for k, v in os.environ.items() if k not in SETTINGS}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=cwd,
+        env={**environment, "DAGSTER_DISABLE_TELEMETRY": "1", **settings},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+
+def dagster(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return python("-m", "dagster", *arguments, settings=settings)
+
+
+def test_loading_needs_no_settings_and_nothing_heavy(tmp_path: Path) -> None:
+    code = """
+import sys
+from dispatch_assets.definitions import defs
+defs().resolve_asset_graph()
+heavy = {"spikeinterface", "neo", "probeinterface", "h5py", "zarr", "pynwb", "pandas", "scipy"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = python("-W", "error", "-c", code, settings={}, cwd=tmp_path)
+    assert (done.stdout.strip(), done.returncode) == ("[]", 0), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_workspace_validates() -> None:
+    done = dagster("definitions", "validate", "-w", "workspace.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "All code locations passed validation" in done.stdout + done.stderr
+
+
+def test_bad_params_are_a_sentence() -> None:
+    code = "from dispatch_assets.definitions import defs; defs()"
+    done = python("-c", code, settings={"DISPATCH_PARAMS": '{"debugg": true}'})
+    expected = "ParameterError: debugg: unknown parameter, did you mean 'debug'?."
+    assert done.stderr.splitlines()[-1].endswith(expected)
+
+
+@pytest.mark.slow
+def test_stock_commands_materialize_inventory_and_one_partition(tmp_path: Path) -> None:
+    data, home, store = write_data(tmp_path / "data"), tmp_path / "home", tmp_path / "store"
+    home.mkdir()
+    settings = {
+        "DISPATCH_DATA": str(data),
+        "DISPATCH_STORE": str(store),
+        "DAGSTER_HOME": str(home),
+    }
+    done = dagster(*MATERIALIZE, "session_inventory", **settings)
+    assert done.returncode == 0, done.stderr
+    assert len(Shards(str(store)).present()) == 2
+    done = dagster(*MATERIALIZE, "sorting_jobs", "--partition", ALPHA, **settings)
+    assert done.returncode == 0, done.stderr
+    assert JobFiles(str(store)).keys() == {ALPHA}
+    whole = f"{KEYS[0]}...{KEYS[-1]}"
+    done = dagster(*MATERIALIZE, "sorting_jobs", "--partition-range", whole, **settings)
+    assert done.returncode == 0, done.stderr
+    assert JobFiles(str(store)).keys() == set(KEYS)
+
+
+def test_run_without_a_data_root_says_what_to_set(tmp_path: Path) -> None:
+    """Without DAGSTER_HOME too: Dagster then keeps nothing but what is in the store."""
+    done = dagster(*MATERIALIZE, "session_inventory", DISPATCH_STORE=str(tmp_path / "store"))
+    assert done.returncode == 1
+    sentence = "DISPATCH_DATA: is not set. Set DISPATCH_DATA to the folder that holds your sessions"
+    assert sentence in done.stderr
