@@ -47,7 +47,11 @@ def is_ambiguous(settings: Path, stream: str) -> bool:
     """
     if not settings.is_file():
         return False
-    return bool(_namesakes(ElementTree.parse(settings), stream.rpartition("#")[2]))
+    return bool(_namesakes(_tree(settings), stream.rpartition("#")[2]))
+
+
+def _tree(settings: Path) -> ElementTree.ElementTree:
+    return ElementTree.parse(settings)  # noqa: S314 - probeinterface parses the file likewise
 
 
 def _namesakes(tree: ElementTree.ElementTree, source: str) -> list[tuple[ElementTree.Element, str]]:
@@ -66,7 +70,7 @@ def _without_band(name: str) -> str:
 @contextmanager
 def _without_namesakes(settings: Path, source: str) -> Iterator[Path]:
     """Yield settings in which only the stream's own probe is found by its name."""
-    tree = ElementTree.parse(settings)
+    tree = _tree(settings)
     namesakes = _namesakes(tree, source)
     if not namesakes:
         yield settings

@@ -162,7 +162,8 @@ class _Scan:
 
     def _list(self, offset: int, steps_ms: NDArray[np.float64], times: NDArray[np.float64]) -> None:
         off_ms = steps_ms - self.period_s * 1000.0
-        found = np.flatnonzero((np.abs(off_ms) > MAX_STEP_MS) | (steps_ms < -MAX_BACKWARD_STEP_MS))
+        broken = (np.abs(off_ms) > MAX_STEP_MS) | (steps_ms < -MAX_BACKWARD_STEP_MS)
+        found = np.flatnonzero(broken & np.isfinite(steps_ms))
         self.n_discontinuities += found.size
         for i in found[: MAX_LISTED - len(self.listed)]:
             before_s = float(times[i] - steps_ms[i] / 1000.0)

@@ -22,7 +22,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from dispatch_assets import open_ephys, zarr_store
+from dispatch_assets import open_ephys, open_ephys_folders, zarr_store
 from dispatch_assets.errors import SessionError, StreamError
 from dispatch_assets.input_format import (
     FIX_OR_MOVE,
@@ -105,9 +105,9 @@ def _base(path: Path) -> Path | None:
     return next((c for c in candidates if (c / _COMPRESSED).is_dir()), None)
 
 
-def _raw_recordings(path: Path) -> list[open_ephys.RecordingFolder]:
+def _raw_recordings(path: Path) -> list[open_ephys_folders.RecordingFolder]:
     folder = path / "ecephys"
-    return open_ephys.recording_folders(folder, 3) if folder.is_dir() else []
+    return open_ephys_folders.recording_folders(folder, 3) if folder.is_dir() else []
 
 
 class _Clipped:
@@ -115,14 +115,14 @@ class _Clipped:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.recordings = open_ephys.recording_folders(folder) if folder.is_dir() else []
+        self.recordings = open_ephys_folders.recording_folders(folder) if folder.is_dir() else []
 
     @functools.cached_property
     def streams(self) -> dict[tuple[str, str], list[Path]]:
         """Return the data files of every stream, by (block, stream)."""
         found: dict[tuple[str, str], list[Path]] = {}
         for recording in self.recordings:
-            for stream in open_ephys.streams(recording):
+            for stream in open_ephys_folders.streams(recording):
                 key = f"experiment{recording.experiment}", stream.name
                 found.setdefault(key, []).append(stream.path / "continuous.dat")
         return found

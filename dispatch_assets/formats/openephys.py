@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-from dispatch_assets import open_ephys
+from dispatch_assets import open_ephys, open_ephys_folders
 from dispatch_assets.input_format import Evidence, InputFormat, Source
 from dispatch_assets.models import Session
 from dispatch_assets.params import DispatchParams
@@ -23,7 +23,7 @@ class OpenEphys(InputFormat):
         """See `InputFormat.detect`."""
         if not path.is_dir():
             return Evidence(False, None, "not a folder")
-        folders = open_ephys.recording_folders(path, _DIRECT_DEPTH + 1)
+        folders = open_ephys_folders.recording_folders(path, _DIRECT_DEPTH + 1)
         if not folders:
             return Evidence(False, None, "no experimentE/recordingR/structure.oebin in it")
         decided = folders[0].path / "structure.oebin"
@@ -34,7 +34,7 @@ class OpenEphys(InputFormat):
         """Return `entry`, or the sessions one level below if they lie there."""
         if not self.detect(entry).nested:
             return [entry]
-        folders = open_ephys.recording_folders(entry)
+        folders = open_ephys_folders.recording_folders(entry)
         return sorted({_top(f) for f in folders})
 
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
@@ -42,10 +42,10 @@ class OpenEphys(InputFormat):
         yield from open_ephys.sources(Path(session.path))
 
 
-def _top(folder: open_ephys.RecordingFolder) -> Path:
+def _top(folder: open_ephys_folders.RecordingFolder) -> Path:
     """Return the session folder that a recording folder lies in."""
     return folder.path.parents[2] if folder.node else folder.path.parents[1]
 
 
-def _is_direct(folder: open_ephys.RecordingFolder, path: Path) -> bool:
+def _is_direct(folder: open_ephys_folders.RecordingFolder, path: Path) -> bool:
     return path in (_top(folder), folder.path.parents[1], folder.path.parents[0], folder.path)

@@ -117,9 +117,7 @@ def test_gui_05(tmp_path: Path) -> None:
     ]
     write(tmp_path, streams, version="0.5.5.4", seconds=0.02)
     _, jobs = dispatched(tmp_path)
-    expected = [
-        f"experiment1_{PXI}{i}_recording1_group{shank}" for i in "01" for shank in range(4)
-    ]
+    expected = [f"experiment1_{PXI}{i}_recording1_group{shank}" for i in "01" for shank in range(4)]
     assert list(jobs) == expected
     shank_1 = loaded(jobs[expected[1]], tmp_path)
     where = sites("NP2_4shank_ph1")
@@ -267,7 +265,7 @@ def test_times_that_are_no_times_do_not_shorten_a_recording(tmp_path: Path, edit
 
 
 def test_streams_without_a_probe_are_no_jobs(tmp_path: Path) -> None:
-    imu = Stream("ONIX Source", 130, "BNO055", 100.0, "AI", 10)
+    imu = Stream("IMU Source", 130, "BNO055", 100.0, "AI", 10)
     write(tmp_path, [*ONE, ni_stream(rate=30000.0), imu])
     report = planned(tmp_path)
     assert names(report) == [f"experiment1_{AP}_recording1"]
@@ -296,7 +294,9 @@ def test_analog_inputs_saved_with_the_headstage(tmp_path: Path) -> None:
     board = Stream("Acquisition Board", 100, "Rhythm Data", 30000.0, "CH", 16)
     session = write(tmp_path, [board])
     report = planned(tmp_path)
-    assert reasons(report) == {("experiment1", f"{NODE}Acquisition Board-100.Rhythm Data", 0): "no_probe"}
+    assert reasons(report) == {
+        ("experiment1", f"{NODE}Acquisition Board-100.Rhythm Data", 0): "no_probe"
+    }
     assert "probe_paths" in report.entries[0].message
     # the remedy that the message names
     write_probeinterface(tmp_path / "probe.json", linear_probe(16))

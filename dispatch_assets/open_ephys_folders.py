@@ -1,0 +1,159 @@
+"""The folders that Open Ephys writes in binary format: what is where, and whether it is whole.
+
+The layout is ``[Record Node NNN/]experimentE/recordingR/structure.oebin`` with one folder per
+stream below ``continuous/``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dispatch_assets.errors import SessionError, StreamError
+from dispatch_assets.input_format import FIX_OR_MOVE, reading
+from dispatch_assets.models import Reason
+from dispatch_assets.naming import natural_key
+from dispatch_assets.npy import npy_length
+
+MAX_DEPTH = 5
+_BYTES_PER_SAMPLE = 2  # Open Ephys stores 16-bit integers
+_RECORDING = re.compile(r"^recording(\d+)$")
+_EXPERIMENT = re.compile(r"^experiment(\d+)$")
+
+
+@dataclass(frozen=True)
+class RecordingFolder:
+    """One ``recordingR`` folder."""
+
+    path: Path
+    node: str  # "Record Node 101", or empty for folders without nodes
+    experiment: int
+    recording: int
+
+    @property
+    def settings(self) -> Path:
+        """The settings file of its experiment."""
+        name = "settings.xml" if self.experiment == 1 else f"settings_{self.experiment}.xml"
+        return self.path.parents[1] / name
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One continuous stream of one recording folder, as structure.oebin describes it."""
+
+    folder: RecordingFolder
+    name: str  # "Record Node 101#Neuropix-PXI-100.ProbeA-AP"
+    processor: str
+    rate_hz: float
+    channel_names: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """Folder of the stream's files."""
+        return self.folder.path / "continuous" / self.name.rpartition("#")[2]
+
+    @property
+    def sync_times(self) -> Path | None:
+        """The file of synchronised times in seconds, or None."""
+        if (self.path / "sample_numbers.npy").is_file():  # GUI 0.6 and later
+            times = self.path / "timestamps.npy"
+        else:  # before, timestamps.npy held sample numbers
+            times = self.path / "synchronized_timestamps.npy"
+        return times if times.is_file() else None
+
+    @property
+    def sample_numbers(self) -> Path | None:
+        """The file of the acquisition's sample counter, or None."""
+        files = (self.path / "sample_numbers.npy", self.path / "timestamps.npy")
+        return next((f for f in files if f.is_file()), None)
+
+
+def recording_folders(root: Path, max_depth: int = MAX_DEPTH) -> list[RecordingFolder]:
+    """Find the recording folders below `root`, in order of node, experiment and recording."""
+    found = [_recording_folder(f) for f in _oebin_files(root, max_depth)]
+    return sorted(
+        (f for f in found if f is not None),
+        key=lambda f: (natural_key(f.node), f.experiment, f.recording, f.path),
+    )
+
+
+def _oebin_files(folder: Path, max_depth: int) -> Iterator[Path]:
+    if (folder / "structure.oebin").is_file():
+        yield folder / "structure.oebin"
+    elif max_depth > 0:
+        try:
+            children = sorted(p for p in folder.iterdir() if p.is_dir())
+        except OSError as e:
+            what = f"cannot be listed ({e.strerror})"
+            raise SessionError(what, folder, "Check its permissions") from e
+        for child in children:
+            yield from _oebin_files(child, max_depth - 1)
+
+
+def _recording_folder(oebin: Path) -> RecordingFolder | None:
+    folder = oebin.parent
+    recording, experiment = _RECORDING.match(folder.name), _EXPERIMENT.match(folder.parent.name)
+    if recording is None or experiment is None:
+        return None
+    node = folder.parents[1].name
+    node = node if node.startswith("Record") else ""
+    return RecordingFolder(folder, node, int(experiment[1]), int(recording[1]))
+
+
+def streams(folder: RecordingFolder) -> list[Stream]:
+    """Return the continuous streams that a recording's structure.oebin names.
+
+    Raises
+    ------
+    StreamError
+        If it is damaged.
+    """
+    oebin = folder.path / "structure.oebin"
+    prefix = f"{folder.node}#" if folder.node else ""
+    with reading(oebin):
+        structure: dict[str, Any] = json.loads(oebin.read_text(encoding="utf-8"))
+        return [
+            Stream(
+                folder,
+                prefix + str(info["folder_name"]).split("/")[0],
+                str(info.get("source_processor_name", info["folder_name"])),
+                float(info["sample_rate"]),
+                tuple(str(c["channel_name"]) for c in info["channels"]),
+            )
+            for info in structure.get("continuous", [])
+        ]
+
+
+def _missing(stream: Stream) -> StreamError | None:
+    dat = stream.path / "continuous.dat"
+    if dat.is_file():
+        return None
+    what = "structure.oebin names this stream, but its file is missing"
+    return StreamError(what, dat, FIX_OR_MOVE, Reason.MISSING_FILE)
+
+
+def check_files(stream: Stream) -> tuple[StreamError | None, str | None]:
+    """Compare the lengths of a stream's files: a problem of the data, one of the times."""
+    dat, n_channels = stream.path / "continuous.dat", len(stream.channel_names)
+    missing = _missing(stream)
+    if missing is not None:
+        return missing, None
+    size = dat.stat().st_size
+    n_samples, rest = divmod(size, n_channels * _BYTES_PER_SAMPLE)
+    if rest:
+        what = f"{size} bytes are not a whole number of samples of {n_channels} channels"
+        return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED), None
+    counter, times = stream.sample_numbers, stream.sync_times
+    if counter is not None and n_samples < (n_counted := npy_length(counter)):
+        what = f"{n_samples} samples on disk, {n_counted} according to {counter.name}"
+        return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED), None
+    if n_samples == 0:
+        return StreamError("the stream has no samples", dat, "", Reason.EMPTY), None
+    n_times = npy_length(times) if times is not None else n_samples
+    if n_times != n_samples:
+        return None, f"{n_times} timestamps for {n_samples} samples"
+    return None, None

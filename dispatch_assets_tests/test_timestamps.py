@@ -1,0 +1,162 @@
+"""The clock check: upstream's rules, in a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from dispatch_assets import timestamps
+from dispatch_assets.models import SegmentClock
+from dispatch_assets.timestamps import check_times, original_time_s
+
+RATE_HZ = 30_000.0
+Times = NDArray[np.float64]
+
+
+def regular(n: int = 30_000, t0_s: float = 12.25) -> Times:
+    return t0_s + np.arange(n) / RATE_HZ
+
+
+def check(times: Times, n_samples: int | None = None) -> SegmentClock:
+    n = len(times) if n_samples is None else n_samples
+    return check_times(lambda start, stop: times[start:stop], len(times), n, RATE_HZ)
+
+
+def upstream_resets(times: Times) -> bool:
+    """The rules written out plainly: 11 steps below -0.2 ms, one above 2 ms, 2 % of zeros."""
+    steps_ms = np.diff(times) * 1000
+    if np.count_nonzero(steps_ms < -0.2) > 10 or np.abs(steps_ms).max() > 2:
+        return True
+    return bool(np.count_nonzero(steps_ms == 0) >= 0.02 * len(steps_ms))
+
+
+def steps_back(count: int, ms: float) -> Times:
+    times = regular()
+    for i in np.linspace(500, len(times) - 500, count).astype(int):
+        times[i] = times[i - 1] - ms / 1000
+    return times
+
+
+def jump(ms: float, at: int = 15_000) -> Times:
+    times = regular()
+    times[at:] += times[at - 1] + ms / 1000 - times[at]
+    return times
+
+
+def zero_steps(count: int) -> Times:
+    times = regular()
+    at = 1 + np.arange(count) * (len(times) // (count + 1))
+    times[at] = times[at - 1]
+    return times
+
+
+AT_LIMIT = int(np.ceil(0.02 * 29_999))
+
+
+@pytest.mark.parametrize(
+    ("times", "reset"),
+    [
+        (regular(), False),
+        (steps_back(10, 0.5), False),
+        (steps_back(11, 0.5), True),
+        (jump(1.9), False),
+        (jump(5.0), True),
+        (jump(-5.0), True),
+        (zero_steps(AT_LIMIT - 1), False),
+        (zero_steps(AT_LIMIT), True),
+    ],
+)
+def test_the_boundaries_are_those_of_upstream(times: Times, reset: bool) -> None:
+    assert upstream_resets(times) is reset  # the example is what it is meant to be
+    assert (check(times).reset_reason is not None) is reset
+
+
+@st.composite
+def broken_clocks(draw: st.DrawFn) -> Times:
+    n = draw(st.integers(2, 400))
+    times = regular(n)
+    for _ in range(draw(st.integers(0, 15))):
+        at = draw(st.integers(1, n - 1))
+        shift_s = draw(st.sampled_from([-0.004, -0.0015, -0.0004, 0.0, 0.0015, 0.004, 5.0]))
+        times[at:] += shift_s
+    for _ in range(draw(st.integers(0, 12))):
+        at = draw(st.integers(1, n - 1))
+        times[at] = times[at - 1]
+    return times
+
+
+@given(broken_clocks(), st.integers(1, 500))
+@settings(deadline=None)
+def test_the_verdict_does_not_depend_on_chunks(times: Times, chunk: int) -> None:
+    whole = check(times)
+    saved = timestamps.CHUNK_SAMPLES
+    timestamps.CHUNK_SAMPLES = chunk
+    try:
+        streamed = check(times)
+    finally:
+        timestamps.CHUNK_SAMPLES = saved
+    assert streamed.model_copy(update={"clock_anchors": []}) == whole.model_copy(
+        update={"clock_anchors": []}
+    )
+    assert (whole.reset_reason is not None) == upstream_resets(times)
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda t: np.where(np.arange(len(t)) == 7, np.nan, t), "1 timestamps are not finite"),
+        (lambda t: np.full_like(t, np.nan), "not finite"),
+        (lambda t: np.where(np.arange(len(t)) == 7, np.inf, t), "not finite"),
+        (lambda t: np.full_like(t, -1.0), "never synchronised"),
+    ],
+)
+def test_times_that_are_no_times_are_reset(edit: Callable[[Times], Times], reason: str) -> None:
+    assert reason in str(check(edit(regular(100))).reset_reason)
+
+
+def test_a_wrong_number_of_timestamps_is_reset_without_reading_them() -> None:
+    def must_not_read(start: int, stop: int) -> Times:
+        raise AssertionError(f"read {start}:{stop}")
+
+    clock = check_times(must_not_read, 99, 100, RATE_HZ)
+    assert clock.reset_reason == "99 timestamps for 100 samples"
+
+
+def test_a_single_sample_is_no_broken_clock() -> None:
+    assert check(regular(1)).reset_reason is None
+
+
+def test_every_break_is_listed_with_its_place_and_size() -> None:
+    clock = check(jump(100.0, at=20_000))
+    assert clock.n_discontinuities == 1
+    (found,) = clock.discontinuities
+    assert found.sample == 20_000
+    assert found.step_ms == pytest.approx(100.0)
+    assert found.time_s == pytest.approx(12.25 + 19_999 / RATE_HZ)
+
+
+def test_many_breaks_are_counted_but_not_all_listed() -> None:
+    times: Times = np.arange(2_000, dtype=np.float64) * 0.01
+    clock = check(times)
+    assert clock.n_discontinuities == 1_999
+    assert len(clock.discontinuities) == timestamps.MAX_LISTED
+
+
+def test_a_clock_that_was_reset_can_be_recovered() -> None:
+    times: Times = jump(100.0, at=20_000) * np.float64(1 + 3e-6)
+    clock = check(times)
+    sample = np.arange(0, len(times), 7)
+    assert np.abs(original_time_s(clock, sample) - times[sample]).max() < 1e-6
+
+
+def test_a_clock_that_is_kept_needs_no_anchors() -> None:
+    assert check(regular()).clock_anchors == []
+
+
+def test_a_report_is_json_whatever_the_times_are() -> None:
+    assert "NaN" not in check(np.full(50, np.nan)).model_dump_json()
