@@ -179,7 +179,9 @@ class _Opener:
                 load_sync_timestamps=stream.sync_times is not None and stream.folder.node != "",
             )
             settings = stream.folder.settings
-            if not recording.has_probe() or is_ambiguous(settings, stream.name):
+            if not recording.has_probe():
+                attach_neuropixels_probe(recording, settings, _name_by_probe(stream))
+            elif is_ambiguous(settings, stream.name):
                 attach_neuropixels_probe(recording, settings, stream.name)
             return recording
 
@@ -196,3 +198,16 @@ def _naming_the_cause(stream: Stream) -> Iterator[None]:
                 what = f"cannot be read because of another stream: {problem.where}: {problem.what}"
                 raise StreamError(what, stream.path, FIX_OR_MOVE, Reason.UNREADABLE) from problem
         raise
+
+
+def _name_by_probe(stream: Stream) -> str:
+    """Return the name of an AP stream with the number of its probe.
+
+    GUI 0.5 numbers streams, and both bands of a 1.0 probe count; its settings number probes.
+    """
+    processor, _, number = stream.name.rpartition(".")
+    if not number.isdecimal() or stream.rate_hz < MIN_AP_RATE_HZ:
+        return stream.name
+    beside = [s for s in streams(stream.folder) if s.rate_hz >= MIN_AP_RATE_HZ]
+    numbers = [n for p, _, n in (s.name.rpartition(".") for s in beside) if p == processor]
+    return f"{processor}.{sorted(numbers, key=natural_key).index(number)}"

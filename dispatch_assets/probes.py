@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from probeinterface import Probe, ProbeGroup
     from spikeinterface.core import BaseRecording
 
+    Tree = ElementTree.ElementTree[ElementTree.Element]
+
 
 def attach_neuropixels_probe(recording: BaseRecording, settings: Path, stream: str) -> bool:
     """Attach the Neuropixels probe that an Open Ephys settings file describes.
@@ -50,11 +52,11 @@ def is_ambiguous(settings: Path, stream: str) -> bool:
     return bool(_namesakes(_tree(settings), stream.rpartition("#")[2]))
 
 
-def _tree(settings: Path) -> ElementTree.ElementTree:
+def _tree(settings: Path) -> Tree:
     return ElementTree.parse(settings)  # noqa: S314 - probeinterface parses the file likewise
 
 
-def _namesakes(tree: ElementTree.ElementTree, source: str) -> list[tuple[ElementTree.Element, str]]:
+def _namesakes(tree: Tree, source: str) -> list[tuple[ElementTree.Element, str]]:
     """Return elements of other probes that are named like a part of `source`, and by which key."""
     own = _without_band(source.partition(".")[2])
     named = [(e, "name") for e in tree.iter("STREAM")]

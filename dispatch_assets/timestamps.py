@@ -130,7 +130,8 @@ class _Scan:
         if self.first is None:
             self.first = float(times[0])
         self.unsynchronised = self.unsynchronised and bool(np.all(times == -1.0))
-        steps_ms = np.diff(times, prepend=times[0] if self.last is None else self.last)
+        with np.errstate(invalid="ignore"):  # infinite times are counted above
+            steps_ms = np.diff(times, prepend=times[0] if self.last is None else self.last)
         steps_ms *= 1000.0
         steps_ms = steps_ms[1:] if self.last is None else steps_ms
         offset = start + times.size - steps_ms.size

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
-import yaml
 
 from dispatch_assets.defs.environment import settings_from
 from dispatch_assets.defs.instance import CONFIGURATION, home_for, instance_at
@@ -40,7 +39,7 @@ def test_params_as_json_or_as_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["[1]", "nowhere.json", '{"debugg": true}'])
 def test_bad_params_are_a_sentence(text: str) -> None:
-    with pytest.raises(ParameterError, match="DISPATCH_PARAMS|debugg"):
+    with pytest.raises(ParameterError, match=r"DISPATCH_PARAMS|debugg"):
         settings_from({"DISPATCH_PARAMS": text})
 
 
@@ -71,5 +70,4 @@ def test_shipped_configuration_is_one_and_valid(tmp_path: Path) -> None:
         assert instance.run_monitoring_enabled
         assert instance.run_monitoring_max_runtime_seconds > 0
         assert isinstance(instance, dg.DagsterInstance)
-    settings = yaml.safe_load(CONFIGURATION.read_text())
-    assert settings["concurrency"]["pools"]["default_limit"] == 1
+        assert instance.global_op_concurrency_default_limit == 1

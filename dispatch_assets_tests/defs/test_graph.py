@@ -6,6 +6,7 @@ import dagster as dg
 
 from dispatch_assets.defs.environment import settings_from
 from dispatch_assets.defs.graph import build_definitions
+from dispatch_assets.defs.resources import DispatchParamsResource
 from dispatch_assets.params import DispatchParams
 
 DEFINITIONS = build_definitions(settings_from({}))
@@ -53,8 +54,9 @@ def test_many_partitions_may_be_one_run() -> None:
     assert GRAPH.get(JOBS).backfill_policy == dg.BackfillPolicy.single_run()
 
 
-def test_launchpad_shows_the_descriptions_of_the_parameters() -> None:
-    fields = DEFINITIONS.resources["dispatch_params"].config_schema.config_type.fields  # type: ignore[index]
+def test_launchpad_shows_what_the_parameters_mean() -> None:
+    fields = DispatchParamsResource.to_config_schema().as_field().config_type.fields  # type: ignore[attr-defined]
     assert set(fields) == set(DispatchParams.model_fields)
     for name, field in DispatchParams.model_fields.items():
         assert fields[name].description == field.description
+        assert fields[name].default_value == field.default

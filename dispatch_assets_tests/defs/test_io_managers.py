@@ -97,5 +97,5 @@ def test_job_of_another_partition_is_refused(lab: Lab, job: SortingJob) -> None:
 def test_missing_job_is_a_sentence(lab: Lab) -> None:
     lab.inventory()
     manager = SortingJobIOManager(store=Store(base=str(lab.store)))
-    with pytest.raises(dg.Failure, match="cannot be read .* Materialize it again"):
+    with pytest.raises(dg.Failure, match=r"cannot be read .* Materialize it again"):
         load(lab.instance, manager, ALPHA, ALPHA)

@@ -52,7 +52,7 @@ def test_another_run_adding_the_same_keys(
         add(name, keys)
 
     monkeypatch.setattr(instance, "add_dynamic_partitions", contested)
-    monkeypatch.setattr(partitions.time, "sleep", lambda _: None)
+    monkeypatch.setattr("time.sleep", lambda _: None)
     if failures == 99:
         with pytest.raises(IntegrityError):
             partitions.register(instance, ["a"])

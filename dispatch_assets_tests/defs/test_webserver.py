@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "dispatch_assets"}
 
 GRAPH = "{ assetNodes { assetKey { path } dependencyKeys { path } } }"
+CHECKS = """query ($key: AssetKeyInput!) { assetNodeOrError(assetKey: $key) { ... on AssetNode {
+  assetChecksOrError { ... on AssetChecks { checks { name canExecuteIndividually } } } } } }"""
 LAUNCH = """mutation ($params: ExecutionParams!) {
   launchPipelineExecution(executionParams: $params) {
     __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
@@ -58,12 +60,24 @@ def server(data: Path) -> Iterator[Webserver]:
         yield server
 
 
+def bound_checks(server: Webserver, asset: str) -> list[Any]:
+    """Return the checks that the UI adds to every run of an asset."""
+    answer = server.ask(CHECKS, key={"path": [asset]})["assetNodeOrError"]["assetChecksOrError"]
+    names = [
+        check["name"]
+        for check in answer["checks"]
+        if check["canExecuteIndividually"] == "REQUIRES_MATERIALIZATION"
+    ]
+    return [{"assetKey": {"path": [asset]}, "name": name} for name in names]
+
+
 def run(server: Webserver, asset: str, partition: str | None = None) -> tuple[str, str]:
     """Launch a run as the UI does and wait for it; return its id and status."""
     selector = {
         **LOCATION,
         "pipelineName": "__ASSET_JOB",
         "assetSelection": [{"path": [asset]}],
+        "assetCheckSelection": bound_checks(server, asset),
     }
     tags = [{"key": "dagster/partition", "value": partition}] if partition else []
     params = {"selector": selector, "mode": "default", "executionMetadata": {"tags": tags}}

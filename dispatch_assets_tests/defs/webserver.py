@@ -30,7 +30,7 @@ class Webserver:
         """Return the data that answer a query."""
         body = json.dumps({"query": query, "variables": variables}).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.url}/graphql", body, headers)  # noqa: S310
+        request = urllib.request.Request(f"{self.url}/graphql", body, headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
             content = json.load(answer)
         assert "errors" not in content, content["errors"]
@@ -51,7 +51,7 @@ def wait_for(what: str, check: Callable[[], Any], timeout_s: float = 150.0) -> A
     while time.monotonic() < deadline:
         if found := check():
             return found
-        time.sleep(1.0)
+        time.sleep(2.0)
     raise AssertionError(f"waited {timeout_s:g} s for {what}")
 
 

@@ -126,6 +126,22 @@ def test_gui_05(tmp_path: Path) -> None:
     assert shank_1.get_times()[0] == 21.5
 
 
+def test_gui_05_numbers_both_bands_of_a_probe(tmp_path: Path) -> None:
+    probes = [Probe("A", "Ultra", 1), Probe("B", "NP1", 2), Probe("C", "Ultra", 3)]
+    bands = [(probe, *band) for probe in probes for band in ((30000.0, "AP"), (2500.0, "LFP"))]
+    streams = [
+        Stream("Neuropix-PXI", 100, str(i), rate, band, 0, probe)
+        for i, (probe, rate, band) in enumerate(bands)
+    ]
+    write(tmp_path, streams, version="0.5.5.4", seconds=0.02)
+    _, jobs = dispatched(tmp_path)
+    for number, probe in ((0, probes[0]), (2, probes[1]), (4, probes[2])):
+        recording = loaded(jobs[f"experiment1_{PXI}{number}_recording1"], tmp_path)
+        where = recording.get_channel_locations()
+        np.testing.assert_allclose(where, sites(probe.kind).xy_um)
+        assert recording.get_probegroup().probes[0].serial_number == str(probe.serial)
+
+
 def test_an_empty_stream_is_left_out_alone(tmp_path: Path) -> None:
     probe_b = probe_streams(Probe("ProbeB", "NP2", 2, SAVED))
     write(tmp_path, [*ONE, *probe_b], faults=Faults(empty=("ProbeB",)))

@@ -188,7 +188,7 @@ def test_the_same_file_twice_is_refused(tmp_path: Path) -> None:
 
 def test_phase_3a(tmp_path: Path) -> None:
     spikeglx.write_run(tmp_path / "r", "r", {"imec": "phase3A"}, nidq=False, **SHORT)
-    report, jobs = dispatched(tmp_path)
+    _, jobs = dispatched(tmp_path)
     (job,) = jobs.values()
     assert job.recording_name == "block0_imec.ap_recording1"
     assert job.recording_lfp_dict is not None
