@@ -33,6 +33,8 @@ INPUTS = {
 
 OF_MANY = ("spikeglx", "openephys")  # formats of the rows with many sessions
 IMPORTS = "import dispatch_assets.commands, dispatch_assets.dispatch, spikeinterface.extractors"
+"""What every format needs; neo (10 MB) and h5py count towards the rows that need them."""
+
 DISPATCH_ASSETS = Path(sys.executable).with_name("dispatch-assets")
 REPOSITORY = Path(__file__).parents[1]
 
@@ -63,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.json is not None:
         content = {"machine": machine(), "rows": [row.as_json() for row in rows]}
         options.json.write_text(json.dumps(content, indent=2) + "\n")
-    return _verdict(rows, options.limit_mb)
+    return verdict(rows, options.limit_mb)
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -134,18 +136,19 @@ def _row(case: Case, folder: Path, imports: Usage, options: argparse.Namespace) 
     command = [str(DISPATCH_ASSETS), "dispatch", data, "--results", str(results)]
     several = ["--multi-session"] if case.n_sessions > 1 else []
     ours = _usage([*command, *several], folder / "code", options.repeat, results)
-    row = Row(str(case), ours, read_jobs(results), ours.peak_mb - imports.peak_mb)
-    if options.against is None:
-        return row
-    theirs = folder / "their_results"
-    words = [str(Path(w).absolute()) if Path(w).exists() else w for w in _words(options.against)]
-    command = [*words, data, "--results", str(theirs), "--input", INPUTS[case.kind]]
-    usage = _usage(command, folder / "code", options.repeat, theirs)
-    return Row(row.case, ours, row.jobs, row.above_imports_mb, usage, read_jobs(theirs).n)
+    above_mb = ours.peak_mb - imports.peak_mb
+    theirs, n_theirs = None, 0
+    if options.against is not None:
+        theirs, n_theirs = run_other(options.against, case, folder, options.repeat)
+    return Row(str(case), ours, read_jobs(results), above_mb, theirs, n_theirs)
 
 
-def _words(command: str) -> list[str]:
-    return shlex.split(command)
+def run_other(command: str, case: Case, folder: Path, repeat: int) -> tuple[Usage, int]:
+    """Run another dispatcher on a case; return its cost and the number of its jobs."""
+    words = [str(Path(w).absolute()) if Path(w).exists() else w for w in shlex.split(command)]
+    results = folder / "their_results"
+    words += [str(folder / "data"), "--results", str(results), "--input", INPUTS[case.kind]]
+    return _usage(words, folder / "code", repeat, results), read_jobs(results).n
 
 
 def _usage(command: Sequence[str], cwd: Path, repeat: int, results: Path | None = None) -> Usage:
@@ -158,7 +161,8 @@ def _usage(command: Sequence[str], cwd: Path, repeat: int, results: Path | None 
     return median(once, repeat)
 
 
-def _verdict(rows: Sequence[Row], limit_mb: float | None) -> int:
+def verdict(rows: Sequence[Row], limit_mb: float | None) -> int:
+    """Say on stderr what failed or exceeds the limit; return the exit status."""
     wrong = [f"{row.case}: {row.ours.said}" for row in rows if row.failed]
     wrong += [
         f"{row.case}: {row.above_imports_mb:.0f} MB above the imports, the limit is {limit_mb:g}"

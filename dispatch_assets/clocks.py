@@ -12,7 +12,13 @@ from dispatch_assets.input_format import SourceSegment
 from dispatch_assets.models import Discontinuity, SegmentClock, TimestampReport
 from dispatch_assets.npy import npy_length, npy_reader
 from dispatch_assets.recording_json import has_times_set_by_hand
-from dispatch_assets.timestamps import CHUNK_SAMPLES, MAX_LISTED, check_times, times_reader
+from dispatch_assets.timestamps import (
+    CHUNK_SAMPLES,
+    MAX_LISTED,
+    ReadTimes,
+    check_times,
+    times_reader,
+)
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -67,7 +73,8 @@ def _clock(
             reset_reason=source.times_problem,
             lost_samples=lost,
         )
-    if not recording.has_time_vector(segment):  # a regular clock needs no look
+    read = _reader_of_times(recording, segment)
+    if read is None:  # a regular clock needs no look
         # the start time of a Zarr NWB file is an array of one value
         t_start_s = float(np.ravel(recording.get_start_time(segment))[0])
         return SegmentClock(
@@ -78,12 +85,23 @@ def _clock(
             lost_samples=lost,
         )
     rate_hz = float(recording.get_sampling_frequency())
-    vector = recording.segments[segment].get_times_kwargs()["time_vector"]
-    clock = check_times(times_reader(vector), n_samples, n_samples, rate_hz)
+    clock = check_times(read, n_samples, n_samples, rate_hz)
     reason = clock.reset_reason
     if reason is None and has_times_set_by_hand(recording):
         reason = "they were set by hand, and a job holds no time vector"
     return clock.model_copy(update={"lost_samples": lost, "reset_reason": reason})
+
+
+def _reader_of_times(recording: BaseRecording, segment: int) -> ReadTimes | None:
+    """Return what reads a segment's times; None if its clock is regular."""
+    vector = recording.segments[segment].get_times_kwargs()["time_vector"]
+    if vector is not None:
+        return times_reader(vector)
+    if not recording.has_time_vector(segment):
+        return None
+    return lambda start, stop: np.asarray(  # a slice of a recording that has a vector
+        recording.get_times(segment_index=segment, start_frame=start, end_frame=stop)
+    )
 
 
 def _lost_samples(counter: Path) -> list[Discontinuity]:

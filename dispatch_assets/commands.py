@@ -109,7 +109,7 @@ class _Progress:
         return self
 
     def __call__(self, session: str) -> None:
-        self.bar.set_description_str(f"reading {session}")
+        self.bar.set_description_str(f"reading {session}", refresh=False)
         self.bar.update()
 
     def __exit__(self, *error: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import Counter
 from dataclasses import dataclass
@@ -9,11 +10,11 @@ from pathlib import Path
 
 from dispatch_assets.errors import DataRootError, DispatchError, ParameterError
 from dispatch_assets.formats import FORMATS, by_name
-from dispatch_assets.formats.generic import reader_sessions
 from dispatch_assets.input_format import Evidence, InputFormat
 from dispatch_assets.models import InventoryEntry, Reason, Session
 from dispatch_assets.naming import natural_key
 from dispatch_assets.params import AUTO, DispatchParams
+from dispatch_assets.si_readers import reader_sessions
 from dispatch_assets.zarr_store import is_zarr
 
 _NEEDS_PARAMETERS = "spikeinterface"  # sessions come from spikeinterface_info, not from the folder
@@ -29,10 +30,13 @@ class Discovery:
         The sessions, in natural order of their paths.
     others
         Entries that are no session, each with the reason.
+    scanned
+        Absolute path of the data folder if all of it was looked at, else empty.
     """
 
     sessions: tuple[Session, ...]
     others: tuple[InventoryEntry, ...]
+    scanned: str
 
 
 def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Discovery:
@@ -62,10 +66,12 @@ def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Dis
         others: list[InventoryEntry] = []
     else:
         found, others = _scan(root, wanted, params)
-    if root.is_file() or is_zarr(root):
+    alone = root.is_file() or is_zarr(root)
+    if alone:
         root, data_folder = root.parent, Path(data_folder).parent
     sessions = _named_apart(found, root, Path(data_folder))
-    return Discovery(_selected(sessions, params), tuple(others))
+    scanned = "" if alone or params.sessions or params.nwb_files else str(root)
+    return Discovery(_selected(sessions, params), tuple(others), scanned)
 
 
 def evidence(path: str | os.PathLike[str]) -> list[tuple[str, Evidence]]:
@@ -103,10 +109,13 @@ def _scan(
     others: list[InventoryEntry] = []
     for entry in entries:
         matches = [(f, e) for f in wanted if (e := _detect(f, entry)).found]
-        if matches:
-            found += _sessions_of(entry, *matches[0])
-        else:
+        if not matches:
             others.append(_unrecognised(entry, wanted))
+            continue
+        try:
+            found += _sessions_of(entry, *matches[0])
+        except (DispatchError, OSError) as e:
+            others.append(_unlisted(entry, matches[0][0], e))
     return found, others
 
 
@@ -164,6 +173,16 @@ def _unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntr
     )
 
 
+def _unlisted(entry: Path, input_format: InputFormat, error: Exception) -> InventoryEntry:
+    return InventoryEntry(
+        status="failed",
+        session_name=entry.name,
+        input_format=input_format.name,
+        reason=Reason.UNREADABLE,
+        message=str(error),
+    )
+
+
 def _named_apart(found: list[Found], root: Path, given: Path) -> list[Session]:
     """Make sessions; those that would share a name get their folder's name in front."""
     sessions = []
@@ -187,10 +206,19 @@ def _names(found: list[Found], root: Path) -> list[str]:
     """Return a name for each session that no other one has, ignoring letter case."""
     spellings = [[name, *_longer_names(name, path, root)] for _, name, path, _ in found]
     taken = [Counter(names[i].casefold() for names in spellings) for i in range(3)]
-    return [
+    chosen = [
         next((n for i, n in enumerate(names) if taken[i][n.casefold()] == 1), names[-1])
         for names in spellings
     ]
+    clashes = Counter(name.casefold() for name in chosen)
+    return [
+        n if clashes[n.casefold()] == 1 else f"{n}-{_digest(os.path.relpath(path, root))}"
+        for n, (_, _, path, _) in zip(chosen, found, strict=True)
+    ]
+
+
+def _digest(path: str) -> str:
+    return hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
 
 
 def _longer_names(name: str, path: Path, root: Path) -> tuple[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from dispatch_assets.errors import AmbiguousSessionsError, DispatchError
 from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import InventoryEntry, Reason, SortingJob, dump_json
 from dispatch_assets.naming import job_file_name
-from dispatch_assets.params import DispatchParams
+from dispatch_assets.params import AUTO, DispatchParams
 from dispatch_assets.planning import SessionPlan, plan_session
 from dispatch_assets.store import JsonFolder
 
@@ -112,7 +113,7 @@ def dispatch(
                 name = job_file_name(job.job_key).removesuffix(".json")
                 written[job.job_key] = str(folder.write(name, job.to_json()))
                 warnings |= {job.recording_name: job.warnings} if job.warnings else {}
-    stale = _set_aside(Path(results_folder), {s.name for s in found.sessions}, written)
+    stale = _set_aside(Path(results_folder), found, params, written)
     report = Report((*entries, *found.others), written, warnings, tuple(stale))
     folder.write(INVENTORY_NAME, dump_json([e.model_dump(mode="json") for e in report.entries]))
     return report
@@ -158,15 +159,20 @@ def _refuse_several(found: Discovery, params: DispatchParams, data_folder: objec
         raise AmbiguousSessionsError(what, data_folder, remedy)
 
 
-def _set_aside(results: Path, sessions: set[str], written: dict[str, str]) -> list[str]:
-    """Move job files of these sessions that this run did not write into a subfolder.
+def _set_aside(
+    results: Path, found: Discovery, params: DispatchParams, written: dict[str, str]
+) -> list[str]:
+    """Move job files that this run would have written, had they still a recording, to a subfolder.
 
     Consumers take every job file in the folder, so a job that no longer exists must not stay;
-    nothing is deleted.
+    nothing is deleted. Jobs of another data folder or format, or of a session not asked for, stay.
     """
     moved = []
+    names = {s.name for s in found.sessions}
     for file in sorted(results.glob("job_*.json")):
-        if str(file) in written.values() or _session_of(file) not in sessions:
+        session, place, input_format = _origin(file)
+        gone = place == found.scanned and params.input in (AUTO, input_format)
+        if str(file) in written.values() or not (session in names or gone):
             continue
         target = results / STALE_FOLDER / file.name
         target.parent.mkdir(exist_ok=True)
@@ -175,13 +181,10 @@ def _set_aside(results: Path, sessions: set[str], written: dict[str, str]) -> li
     return moved
 
 
-def _session_of(file: Path) -> str | None:
-    """Return the session of a job file of ours; None for any other file."""
-    import json
-
+def _origin(file: Path) -> tuple[str, str, str] | tuple[None, None, None]:
+    """Return session, data folder and format of a job file of ours; None for any other file."""
     try:
         job = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None  # not ours to judge
-    ours = isinstance(job, dict) and "job_key" in job
-    return str(job["session_name"]) if ours else None
+        return str(job["session_name"]), str(job["data_folder"]), str(job["input_format"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None, None, None  # not ours to judge

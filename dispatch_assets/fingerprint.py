@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from dispatch_assets.errors import StreamError
 from dispatch_assets.models import Reason
@@ -46,12 +47,13 @@ def fingerprint(paths: Iterable[Path], relative_to: Path) -> tuple[str, int]:
     digest, size_bytes = hashlib.blake2b(digest_size=16), 0
     for path in sorted(set(paths)):
         try:
-            for file, size, sampled in _files(path):
-                name = Path(os.path.relpath(file, relative_to)).as_posix()
-                digest.update(f"{name}\0{size}\0".encode("utf-8", "surrogateescape"))
-                size_bytes += size
+            base = Path(os.path.relpath(path, relative_to)).as_posix()
+            for file, sampled in _files(path):
+                about = f"{base}{file.folder}{file.name}\0{file.size}\0"
+                digest.update(about.encode("utf-8", "surrogateescape"))
+                size_bytes += file.size
                 if sampled:
-                    _add_content(digest, file, size)
+                    _add_content(digest, Path(f"{path}{file.folder}{file.name}"), file.size)
         except OSError as e:
             what = f"cannot be read ({e.strerror or e})"
             remedy = "Check the file's permissions and the disk"
@@ -59,36 +61,44 @@ def fingerprint(paths: Iterable[Path], relative_to: Path) -> tuple[str, int]:
     return digest.hexdigest(), size_bytes
 
 
-def _files(path: Path) -> Iterator[tuple[Path, int, bool]]:
-    """Yield (file, size, whether its content counts), in an order that does not vary."""
+class _File(NamedTuple):
+    """A file in a folder; strings, as a Zarr store of two hours has ten thousand of them."""
+
+    folder: str  # between slashes
+    name: str
+    size: int
+
+
+def _files(path: Path) -> Iterator[tuple[_File, bool]]:
+    """Yield each file and whether its content counts, in an order that does not vary."""
     if not path.is_dir():
-        yield path, path.stat().st_size, True
+        yield _File("", "", path.stat().st_size), True
         return
     # shorter names first: chunk 9.0 of an array comes before chunk 10.0
-    files = sorted(_walk(path), key=lambda f: (f[0].parent, len(f[0].name), f[0].name))
-    sampled = _sampled([file for file, _ in files])
-    for i, (file, size) in enumerate(files):
-        yield file, size, i in sampled
+    files = sorted(_walk(path, "/"), key=lambda f: (f.folder, len(f.name), f.name))
+    sampled = _sampled(files)
+    for i, file in enumerate(files):
+        yield file, i in sampled
 
 
-def _sampled(files: list[Path]) -> set[int]:
+def _sampled(files: list[_File]) -> set[int]:
     """Return which files count: metadata, some spread evenly, first and last of each array."""
     metadata = {i for i, file in enumerate(files) if file.name.startswith(".z")}
-    arrays = {files[i].parent for i in metadata if files[i].name == ".zarray"}
-    chunks = [i for i, f in enumerate(files) if f.parent in arrays and i not in metadata]
-    first = {files[i].parent: i for i in reversed(chunks)}
-    last = {files[i].parent: i for i in chunks}
+    arrays = {files[i].folder for i in metadata if files[i].name == ".zarray"}
+    chunks = [i for i, f in enumerate(files) if f.folder in arrays and i not in metadata]
+    first = {files[i].folder: i for i in reversed(chunks)}
+    last = {files[i].folder: i for i in chunks}
     spread = range(0, len(files), max(1, len(files) // N_SAMPLED_FILES))
     return metadata.union(spread, first.values(), last.values())
 
 
-def _walk(folder: Path) -> Iterator[tuple[Path, int]]:
-    with os.scandir(folder) as entries:
+def _walk(root: Path, folder: str) -> Iterator[_File]:
+    with os.scandir(f"{root}{folder}") as entries:
         for entry in entries:
             if entry.is_dir():  # a loop of links ends in an OSError
-                yield from _walk(Path(entry.path))
+                yield from _walk(root, f"{folder}{entry.name}/")
             else:
-                yield Path(entry.path), entry.stat().st_size
+                yield _File(folder, entry.name, entry.stat().st_size)
 
 
 def _add_content(digest: hashlib.blake2b, file: Path, size: int) -> None:

@@ -7,6 +7,8 @@ seconds although its name does not say so).
 
 from __future__ import annotations
 
+import json
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -233,7 +235,9 @@ class SortingJob(BaseModel):
 
 
 def dump_json(value: object) -> str:
-    """Return compact JSON text that every JSON parser accepts, ending in a newline."""
-    import json
+    """Return compact JSON text that every JSON parser accepts, ending in a newline.
 
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    Bytes of file names that are no UTF-8 are escaped, and come back when Python reads the text.
+    """
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return re.sub("[\ud800-\udfff]", lambda m: f"\\u{ord(m.group()):04x}", text) + "\n"

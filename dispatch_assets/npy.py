@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
             )
             shape, _, dtype = read(f)
             offset = f.tell()
-    except (OSError, ValueError, EOFError) as e:
+    except (OSError, ValueError, EOFError, SyntaxError, TokenError) as e:
         raise StreamError(f"is no .npy file ({e})", path, _REMEDY, Reason.UNREADABLE) from e
     if dtype.hasobject or not shape:
         what = "holds pickled objects or no array"

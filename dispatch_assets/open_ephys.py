@@ -194,7 +194,7 @@ def _naming_the_cause(stream: Stream) -> Iterator[None]:
     except Exception:
         for other in streams(stream.folder):
             problem, _ = check_files(other)
-            if problem is not None and problem.reason == Reason.TRUNCATED:
+            if problem is not None and problem.reason != Reason.EMPTY:
                 what = f"cannot be read because of another stream: {problem.where}: {problem.what}"
                 raise StreamError(what, stream.path, FIX_OR_MOVE, Reason.UNREADABLE) from problem
         raise

@@ -152,6 +152,8 @@ class SpikeInterfaceInfo(BaseModel):
             raise ValueError("give keep_stream_substrings or skip_stream_substrings, not both")
         if self.reader_type not in (None, "spikeinterface") and self.reader_kwargs is None:
             raise ValueError(f"reader_kwargs is needed for reader_type {self.reader_type!r}")
+        if len({name.casefold() for name in self.session_names}) < len(self.session_names):
+            raise ValueError("session_names must differ from one another")
         n_sessions = len(self.sessions_kwargs)
         for name, given in (
             ("session_names", self.session_names),

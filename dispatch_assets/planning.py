@@ -102,6 +102,9 @@ def _plan_source(
     for i, problem in problems.items():
         segment = source.segments[i].index if params.split_segments else None
         yield problem_entry(session, source, problem, segment)
+    if not source.segments:
+        empty = StreamError("the stream has no segments", source.stream, reason=Reason.EMPTY)
+        yield problem_entry(session, source, empty, None)
     if source.lfp is not None:
         yield from _faults_of_lfp(session, source.lfp, params)
     if problems and not params.split_segments:
@@ -109,10 +112,14 @@ def _plan_source(
     parts = [(i,) for i in usable] if params.split_segments else [usable] if usable else []
     for positions in parts:
         segment = source.segments[positions[0]].index if params.split_segments else None
+        where = f"{session.path} ({source.stream})"
         try:
-            yield from _plan_part(session, source, positions, segment, params)
+            with reading(where):
+                jobs = list(_plan_part(session, source, positions, segment, params))
         except StreamError as e:
             yield problem_entry(session, source, e, segment)
+        else:
+            yield from jobs
 
 
 def _faults_of_lfp(
@@ -137,14 +144,13 @@ def _plan_part(
     positions: tuple[int, ...],
     segment: int | None,
     params: DispatchParams,
-) -> Iterator[InventoryEntry | PlannedJob]:
+) -> Iterator[PlannedJob]:
     recording = source.open_segments(positions)
     where = f"{session.path} ({source.stream})"
-    with reading(where):
-        n_samples = [recording.get_num_samples(i) for i in range(recording.get_num_segments())]
-        rate_hz = float(recording.get_sampling_frequency())
-        _check_probe(recording, where)
-        groups = _groups(recording) if params.split_groups else {None: recording.channel_ids}
+    n_samples = [recording.get_num_samples(i) for i in range(recording.get_num_segments())]
+    rate_hz = float(recording.get_sampling_frequency())
+    _check_probe(recording, where)
+    groups = _groups(recording) if params.split_groups else {None: recording.channel_ids}
     duration_s = sum(n_samples) / rate_hz
     if params.min_recording_duration != -1 and duration_s < params.min_recording_duration:
         what = f"lasts {duration_s:.2f} s, less than {params.min_recording_duration:g} s"

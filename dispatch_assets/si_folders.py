@@ -12,6 +12,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from dispatch_assets import zarr_store
 from dispatch_assets.errors import DispatchError, StreamError
 from dispatch_assets.input_format import FIX_OR_MOVE, reading
@@ -66,7 +68,7 @@ def _kind_of_class(described: dict[str, Any]) -> Kind:
 def _load_json(path: Path) -> object:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None  # kind_of reports it as damaged or as not SpikeInterface's
 
 
@@ -77,6 +79,27 @@ def files_of(path: Path, data_folder: Path, segment: int) -> tuple[Path, ...]:
         return tuple(p for p, n in numbers.items() if n is None or int(n[1]) == segment)
     named = _named_paths(_load_json(path), _base_folder(path, data_folder))
     return (path, *(p for p in named if p.exists()))
+
+
+def damage(path: Path, segment: int) -> StreamError | None:
+    """Return what is missing from the traces or times of a segment, or None.
+
+    A Zarr store would read missing chunks as zeros, a binary folder would do without the rest.
+    """
+    arrays = [path / f"{kind}_seg{segment}" for kind in ("traces", "times")]
+    n_missing = sum(zarr_store.n_missing_chunks(a) for a in arrays if (a / ".zarray").is_file())
+    if n_missing:
+        what = f"{n_missing} chunks are missing, and would be read as zeros"
+        return StreamError(what, path, FIX_OR_MOVE, Reason.TRUNCATED)
+    described, traces = _load_json(path / "binary.json"), path / f"traces_cached_seg{segment}.raw"
+    if isinstance(described, dict) and traces.is_file():
+        about = described["kwargs"]
+        n_channels = int(about.get("num_channels") or about["num_chan"])
+        size, step = traces.stat().st_size, n_channels * np.dtype(about["dtype"]).itemsize
+        if size % step:
+            what = f"{size} bytes are not a whole number of samples of {n_channels} channels"
+            return StreamError(what, traces, FIX_OR_MOVE, Reason.TRUNCATED)
+    return None
 
 
 def load(path: Path, data_folder: Path, *, anywhere: bool) -> BaseRecording:
@@ -121,11 +144,20 @@ def _load(path: Path, data_folder: Path) -> BaseRecording:
     elif path.is_dir():
         loaded = load(_with_absolute_paths(_load_json(path / "cached.json"), path))
     else:
-        base = _base_folder(path, data_folder)
-        loaded = load(_with_absolute_paths(_load_json(path), base))
+        described = _with_absolute_paths(_load_json(path), _base_folder(path, data_folder))
+        loaded = load(described)
+        _restore_times(loaded, described)
     if not isinstance(loaded, BaseRecording):
         raise TypeError(f"holds a {type(loaded).__name__}, not a recording")
     return loaded
+
+
+def _restore_times(recording: BaseRecording, described: dict[str, Any]) -> None:
+    """Set the times that a JSON file holds: SpikeInterface 0.105 loads them as a mere list."""
+    for segment, times in enumerate(described.get("times_kwargs") or ()):
+        if times.get("time_vector") is not None:
+            vector = np.asarray(times["time_vector"], dtype=float)
+            recording.set_times(vector, segment_index=segment)
 
 
 def check(path: Path, data_folder: Path, *, anywhere: bool) -> None:
@@ -174,7 +206,7 @@ def _named_paths(described: object, base: Path, name: str = "") -> tuple[Path, .
     return (Path(described) if "://" in described else base / described,)
 
 
-def _with_absolute_paths(described: object, base: Path) -> object:
+def _with_absolute_paths(described: object, base: Path) -> dict[str, Any]:
     """Return a description whose paths begin with `base` as it is spelled.
 
     SpikeInterface itself would resolve symbolic links, and the job would name another place.
@@ -185,7 +217,9 @@ def _with_absolute_paths(described: object, base: Path) -> object:
         set_value_in_extractor_dict,
     )
 
-    if not isinstance(described, dict) or not described.get("relative_paths"):
+    if not isinstance(described, dict):
+        raise TypeError("holds no JSON object")
+    if not described.get("relative_paths"):
         return described
     for element in list(extractor_dict_iterator(described)):
         if element_is_path(element) and (base / element.value).exists():

@@ -25,7 +25,7 @@ MAX_BACKWARD_STEP_MS = 0.2  # a step back by more than this counts as negative
 MAX_NEGATIVE_STEPS = 10
 MAX_STEP_MS = 2.0
 MAX_ZERO_FRACTION = 0.02
-CHUNK_SAMPLES = 2**18  # 2 MiB of float64; from 4 MiB on NumPy asks the system every time: slow
+CHUNK_SAMPLES = 2**19  # 4 MiB of float64; a few temporaries of that size are alive at once
 MAX_LISTED = 1000  # discontinuities that are listed one by one
 
 
@@ -125,15 +125,13 @@ class _Scan:
         self.unsynchronised = True
         self.listed: list[Discontinuity] = []
         self.anchors: list[tuple[int, float]] = []
+        self.buffer: NDArray[np.float64] = np.empty(0)
 
     def add(self, start: int, times: NDArray[np.float64]) -> None:
         if self.first is None:
             self.first = float(times[0])
         self.unsynchronised = self.unsynchronised and bool(np.all(times == -1.0))
-        with np.errstate(invalid="ignore"):  # infinite times are counted above
-            steps_ms = np.diff(times, prepend=times[0] if self.last is None else self.last)
-        steps_ms *= 1000.0
-        steps_ms = steps_ms[1:] if self.last is None else steps_ms
+        steps_ms = self._steps_ms(times)
         offset = start + times.size - steps_ms.size
         self._anchor(start, float(times[0]))
         if not self._is_even(steps_ms):
@@ -142,6 +140,20 @@ class _Scan:
             self._list(offset, steps_ms, times[times.size - steps_ms.size :])
         self.last = float(times[-1])
         self._anchor(start + times.size - 1, self.last)
+
+    def _steps_ms(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the steps to and between `times`, in memory that the next call uses again.
+
+        New memory would go back to the system every time, which costs more than the check itself.
+        """
+        if self.buffer.size < times.size:
+            self.buffer = np.empty(times.size)
+        steps_ms = self.buffer[: times.size]
+        with np.errstate(invalid="ignore"):  # infinite times are counted elsewhere
+            np.subtract(times[1:], times[:-1], out=steps_ms[1:])
+            steps_ms[0] = 0.0 if self.last is None else times[0] - self.last
+        steps_ms *= 1000.0
+        return steps_ms[1:] if self.last is None else steps_ms
 
     def _is_even(self, steps_ms: NDArray[np.float64]) -> bool:
         """Return whether there is nothing to count or list, as in nearly every chunk; quick."""

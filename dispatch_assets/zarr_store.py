@@ -112,7 +112,7 @@ def _codecs(meta: dict[str, Any]) -> Iterator[str]:
 def _json_object(file: Path) -> dict[str, Any]:
     try:
         value = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as e:
+    except (OSError, ValueError, RecursionError) as e:
         remedy = "Copy the session again from the rig"
         raise StreamError(f"is not readable JSON ({e})", file, remedy, Reason.UNREADABLE) from e
     if not isinstance(value, dict):

@@ -12,6 +12,7 @@ from pathlib import Path
 from dispatch_assets.defs.runner import materialize
 from dispatch_assets.defs.summary import print_summary
 from dispatch_assets.errors import DispatchError
+from dispatch_assets.report import print_report
 from dispatch_assets_tests.samples import write_one_per_format
 
 DEMO = Path(".dispatch") / "demo"
@@ -33,6 +34,8 @@ def main() -> int:
         print(f"demo: {e}", file=sys.stderr)
         return 1
     print()
+    if not summary.written:  # a second run writes nothing, and shows what there is all the same
+        print_report(summary.entries)
     print_summary(summary)
     _say_what_next()
     return summary.exit_status

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
+from dispatch_assets.definitions import defs
 from dispatch_assets.defs.files import JobFiles, Shards
+from dispatch_assets.errors import ParameterError
 from dispatch_assets_tests.defs.lab import ALPHA, write_data
 
 REPOSITORY = Path(__file__).parents[1]
@@ -56,11 +59,10 @@ def test_workspace_validates() -> None:
     assert "All code locations passed validation" in done.stdout + done.stderr
 
 
-def test_bad_params_are_a_sentence() -> None:
-    code = "from dispatch_assets.definitions import defs; defs()"
-    done = python("-c", code, settings={"DISPATCH_PARAMS": '{"debugg": true}'})
-    expected = "ParameterError: debugg: unknown parameter, did you mean 'debug'?"
-    assert done.stderr.splitlines()[-1].endswith(expected)
+def test_bad_params_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPATCH_PARAMS", '{"debugg": true}')
+    with pytest.raises(ParameterError, match="debugg: unknown parameter, did you mean 'debug'"):
+        defs()
 
 
 @pytest.mark.slow
@@ -80,9 +82,15 @@ def test_stock_commands_materialize_inventory_and_one_partition(tmp_path: Path) 
     assert JobFiles(str(store)).keys() == {ALPHA}
 
 
-def test_run_without_a_data_root_says_what_to_set(tmp_path: Path) -> None:
-    """Without DAGSTER_HOME too: Dagster then keeps nothing but what is in the store."""
-    done = dagster(*MATERIALIZE, "session_inventory", DISPATCH_STORE=str(tmp_path / "store"))
-    assert done.returncode == 1
-    sentence = "DISPATCH_DATA: is not set. Set DISPATCH_DATA to the folder that holds your sessions"
-    assert sentence in done.stderr
+def test_run_without_a_data_root_says_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    job = defs().resolve_implicit_global_asset_job_def()
+    with pytest.raises(dg.Failure) as caught, dg.DagsterInstance.ephemeral() as instance:
+        job.execute_in_process(
+            asset_selection=[dg.AssetKey("session_inventory")], instance=instance
+        )
+    assert caught.value.description == (
+        "DISPATCH_DATA: is not set. Set DISPATCH_DATA to the folder that holds your sessions, then "
+        "reload."
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from dispatch_assets import timestamps
 from dispatch_assets.models import SegmentClock
-from dispatch_assets.timestamps import check_times, original_time_s
+from dispatch_assets.timestamps import check_times, original_time_s, times_reader
 
 RATE_HZ = 30_000.0
 Times = NDArray[np.float64]
@@ -160,3 +162,60 @@ def test_a_clock_that_is_kept_needs_no_anchors() -> None:
 
 def test_a_report_is_json_whatever_the_times_are() -> None:
     assert "NaN" not in check(np.full(50, np.nan)).model_dump_json()
+
+
+def vectors(folder: Path, times: Times) -> dict[str, Any]:
+    """The same times wherever a recording may keep them."""
+    import h5py
+    import zarr
+
+    np.save(folder / "times.npy", times)
+    np.concatenate([times[:100], times, times[:7]]).tofile(folder / "more.raw")
+    more = np.memmap(folder / "more.raw", np.float64, "r")
+    file = h5py.File(folder / "times.h5", "w")
+    return {
+        "array": times,
+        "map": np.load(folder / "times.npy", mmap_mode="r"),
+        "slice of a map": more[50:][50:-7],
+        "every second of a map": np.memmap(folder / "twice.raw", times.dtype, "w+", 0, (2000,))[
+            ::2
+        ],
+        "HDF5": file.create_dataset("whole", data=times),
+        "HDF5 in small chunks": file.create_dataset("small", data=times, chunks=(7,)),
+        "Zarr in large chunks": zarr.array(times, chunks=(600,)),
+        "Zarr in one chunk": zarr.array(times, chunks=(5000,)),
+    }
+
+
+@pytest.mark.parametrize("chunk_samples", [64, 1000])
+def test_times_are_read_from_wherever_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_samples: int
+) -> None:
+    monkeypatch.setattr(timestamps, "CHUNK_SAMPLES", chunk_samples)
+    times = regular(1000)
+    for where, vector in vectors(tmp_path, times).items():
+        if where.startswith("every second"):
+            vector[:] = times
+        read = times_reader(vector)
+        for start, stop in ((0, 64), (64, 128), (599, 601), (0, 1000), (999, 1000), (10, 12)):
+            np.testing.assert_array_equal(read(start, stop), times[start:stop], where)
+
+
+def test_a_map_is_read_without_touching_its_pages(tmp_path: Path) -> None:
+    mapped = np.memmap(tmp_path / "times.raw", np.float64, "w+", shape=(100,))
+    assert not isinstance(times_reader(mapped)(0, 100), np.memmap)
+
+
+def test_chunks_of_a_dataset_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[int] = []
+
+    class Dataset:
+        chunks = (300,)
+
+        def __getitem__(self, part: slice) -> Times:
+            decoded.append(part.start)
+            return regular(1000)[part]
+
+    monkeypatch.setattr(timestamps, "CHUNK_SAMPLES", 70)
+    assert check_times(times_reader(Dataset()), 1000, 1000, RATE_HZ).reset_reason is None
+    assert decoded == [0, 300, 600, 900]

@@ -5,15 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from dispatch_assets.defs.files import Shards
+from dispatch_assets.defs.files import Shards, why_no_job
 from dispatch_assets.errors import DispatchError, StreamError, UnknownJobError
-from dispatch_assets.models import Inventory, InventoryEntry, SortingJob
+from dispatch_assets.models import Inventory, SortingJob
 from dispatch_assets.params import DispatchParams
-
-if TYPE_CHECKING:
-    from dispatch_assets.planning import SessionPlan
 
 CODE_VERSION = "1"
 """Raise it when jobs of unchanged recordings come out differently: all of them become stale."""
@@ -29,15 +25,12 @@ class Outcome:
         The job's key.
     job
         The job, or the error that kept it from being built.
-    entry
-        Its entry in the inventory; None if there is none.
     data_folder
         The folder that paths in the job are relative to.
     """
 
     key: str
     job: SortingJob | DispatchError
-    entry: InventoryEntry | None = None
     data_folder: str = ""
 
 
@@ -64,13 +57,17 @@ def build(keys: Iterable[str], shards: Shards, params: DispatchParams) -> Iterat
     Outcome
         One per key, session by session.
     """
+    inventories: dict[str, Inventory] = {}  # by key: most sessions hold several
     sessions: dict[str, tuple[Inventory, list[str]]] = {}
     for key in keys:
-        try:
-            inventory = shards.find(key)
-        except UnknownJobError as e:
-            yield Outcome(key, e)
-            continue
+        if key not in inventories:
+            try:
+                found = shards.find(key)
+            except UnknownJobError as e:
+                yield Outcome(key, e)
+                continue
+            inventories |= {str(job.job_key): found for job in found.jobs}
+        inventory = inventories[key]
         sessions.setdefault(inventory.session.name, (inventory, []))[1].append(key)
     for inventory, wanted in sessions.values():
         yield from _build_session(inventory, wanted, params)
@@ -90,17 +87,8 @@ def _build_session(
         try:
             built = builder.build(plan.job(key))
         except UnknownJobError as e:
-            built = _reason(plan, entries[key]) or e
+            now = why_no_job(plan.inventory, entries[key])
+            built = StreamError(now.message, reason=str(now.reason)) if now else e
         except DispatchError as e:
             built = e
-        yield Outcome(key, built, entries[key], inventory.session.data_folder)
-
-
-def _reason(plan: SessionPlan, entry: InventoryEntry) -> DispatchError | None:
-    """Return why a job of the inventory is none any more, if the session says so now."""
-    for now in plan.inventory.entries:
-        same_stream = (now.block, now.stream) == (entry.block, entry.stream)
-        about_it = same_stream and now.segment in (None, entry.segment)
-        if now.status != "job" and (about_it or not (now.block or now.stream)):
-            return StreamError(now.message or str(now.reason), reason=str(now.reason))
-    return None
+        yield Outcome(key, built, inventory.session.data_folder)

@@ -2,9 +2,7 @@
 
 import dagster as dg
 
-from dispatch_assets.defs.batch import Outcome
 from dispatch_assets.defs.failures import as_failure
-from dispatch_assets.defs.files import JobFiles
 from dispatch_assets.defs.metadata import failures_metadata, not_jobs_table
 from dispatch_assets.defs.resources import Store
 from dispatch_assets.errors import DispatchError
@@ -16,8 +14,8 @@ JOB_LOADS = dg.AssetCheckSpec(
     "job_loads",
     asset="sorting_jobs",
     blocking=True,
-    description="The file that was written is a sorting job, and SpikeInterface opens its "
-    "recordings.",
+    description="What is written is a sorting job, and SpikeInterface opens its recordings. A job "
+    "that does not open is never written.",
 )
 
 
@@ -45,26 +43,20 @@ def every_stream_accounted_for(store: Store) -> dg.AssetCheckResult:
 
 
 class CheckedJobs:
-    """Opens jobs as their consumers will, and remembers which cannot be opened.
+    """Opens jobs as their consumers will, and remembers which cannot be opened."""
 
-    Parameters
-    ----------
-    files
-        Where the jobs were written.
-    """
-
-    def __init__(self, files: JobFiles) -> None:
-        self._files = files
+    def __init__(self) -> None:
+        self._n = 0
         self._failures: dict[str, str] = {}
-        self.n = 0
 
-    def add(self, outcome: Outcome) -> None:
-        """Check the file of a job that has been written."""
-        self.n += 1
+    def add(self, job: SortingJob, data_folder: str) -> str | None:
+        """Check a job that is about to be written; return why it does not open, None if it does."""
+        self._n += 1
         try:
-            _open(self._files.read(outcome.key), outcome.data_folder, self._files.path(outcome.key))
+            _open(job.to_json(), job.job_key, data_folder)
         except DispatchError as e:
-            self._failures[outcome.key] = str(e)
+            self._failures[job.job_key] = str(e)
+        return self._failures.get(job.job_key)
 
     def result(self) -> dg.AssetCheckResult:
         """Return the verdict on all jobs checked."""
@@ -72,18 +64,17 @@ class CheckedJobs:
         return dg.AssetCheckResult(
             check_name=JOB_LOADS.name,
             passed=not n_bad,
-            description=f"{self.n - n_bad} of {self.n} jobs open.",
-            metadata={"checked": self.n, **failures_metadata(self._failures)},
+            description=f"{self._n - n_bad} of {self._n} jobs open.",
+            metadata={"checked": self._n, **failures_metadata(self._failures)},
         )
 
 
-def _open(job: SortingJob, data_folder: str, path: str) -> None:
+def _open(text: str, key: str, data_folder: str) -> None:
     import spikeinterface
 
-    for described in (job.recording_dict, job.recording_lfp_dict):
-        if described is None:
-            continue
-        check_trusted(described, path)
-        with reading(path, "Materialize it again, or report this"):
-            recording = spikeinterface.load(described, base_folder=data_folder)
-            recording.get_num_samples(0)
+    with reading(key, "Please report this: the job is not written"):
+        job = SortingJob.model_validate_json(text)
+        for described in (job.recording_dict, job.recording_lfp_dict):
+            if described is not None:
+                check_trusted(described, key)
+                spikeinterface.load(described, base_folder=data_folder).get_num_samples(0)

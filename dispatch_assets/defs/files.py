@@ -135,9 +135,7 @@ class Shards:
                 continue
             stones = self.tombstones(stem)
             if stones is not None and key in stones.recordings:
-                what = f"its recording vanished (missed since {stones.recordings[key].vanished_at})"
-                remedy = "Its job and results are kept. Bring the data back, then materialize "
-                raise UnknownJobError(what, key, remedy + "session_inventory")
+                raise _gone(key, stones.recordings[key], inventory)
             if any(e.job_key == key for e in inventory.jobs):
                 return inventory
         remedy = "Check its spelling; if its session is new, materialize session_inventory first"
@@ -149,6 +147,23 @@ class Shards:
             return [naming.file_stem(naming.parse_job_key(key)[0])]
         except NamingError:
             return self.names() if len(key) > naming.MAX_KEY_LENGTH - len("~hh") else []
+
+
+def why_no_job(inventory: Inventory, entry: InventoryEntry) -> InventoryEntry | None:
+    """Return what an inventory says about a stream that used to be a job, None if nothing."""
+    for now in inventory.entries:
+        same_stream = (now.block, now.stream) == (entry.block, entry.stream)
+        about_it = same_stream and now.segment in (None, entry.segment)
+        if now.status != "job" and (about_it or not (now.block or now.stream)):
+            return now
+    return None
+
+
+def _gone(key: str, stone: Tombstone, inventory: Inventory) -> UnknownJobError:
+    now = why_no_job(inventory, stone.entry)
+    what = f"its recording is gone since {stone.vanished_at}{f': {now.message}' if now else ''}"
+    remedy = "Its job and results are kept. Bring the data back, then materialize session_inventory"
+    return UnknownJobError(what, key, remedy)
 
 
 class JobFiles:

@@ -29,7 +29,7 @@ from dispatch_assets.defs.batch import data_version
 from dispatch_assets.defs.environment import DATA, STORE, Settings, absolute, settings_from
 from dispatch_assets.defs.files import JobFiles, Shards
 from dispatch_assets.defs.instance import home_for, instance_at
-from dispatch_assets.defs.partitions import contiguous
+from dispatch_assets.defs.partitions import contiguous, register
 from dispatch_assets.defs.summary import Summary, print_summary
 from dispatch_assets.errors import DispatchError, ParameterError
 from dispatch_assets.models import InventoryEntry
@@ -186,6 +186,7 @@ class _Runs:
 
         failed: dict[str, str] = {}
         done = 0
+        register(self._instance, keys)  # those of sessions that only another instance has seen
         for stretch in contiguous(self._instance, keys):
             for start in range(0, len(stretch), MAX_PARTITIONS):
                 part = stretch[start : start + MAX_PARTITIONS]
@@ -207,12 +208,15 @@ class _Runs:
         tags: Mapping[str, str] | None = None,
     ) -> dg.ExecuteInProcessResult:
         quiet = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-        return self._job.execute_in_process(
-            run_config={**quiet, **(config or {})},
-            asset_selection=[asset],
-            tags=tags,
-            instance=self._instance,
-        )
+        try:
+            return self._job.execute_in_process(
+                run_config={**quiet, **(config or {})},
+                asset_selection=[asset],
+                tags=tags,
+                instance=self._instance,
+            )
+        except dg.DagsterExecutionInterruptedError as e:
+            raise KeyboardInterrupt from e
 
 
 def _partition_tags(keys: Sequence[str]) -> dict[str, str]:

@@ -70,7 +70,7 @@ class Aind(InputFormat):
             return path.name
         try:
             name = json.loads(file.read_text(encoding="utf-8"))["name"]
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return path.name  # read() reports the damage
         return name if isinstance(name, str) and name.strip() else path.name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 MIN_AP_RATE_HZ = 10_000.0  # upstream's border between AP and LFP
 MAX_DEPTH = 3  # DANDI keeps files in subject folders
+_ARRAYS = ("data", "timestamps")
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NO_LOCATIONS = (
     "Add rel_x and rel_y to the electrodes table, or read the file with input 'spikeinterface', "
@@ -73,7 +75,7 @@ class Nwb(InputFormat):
         if not series:
             raise SessionError("holds no ElectricalSeries", path, "Nothing to sort in it")
         for name in sorted(series, key=natural_key):
-            yield from _sources(path, name, with_times=not params.debug)
+            yield from _sources(session, name, with_times=not params.debug)
 
 
 def _is_nwb(path: Path) -> bool:
@@ -118,14 +120,15 @@ def _series_paths(path: Path) -> list[str]:
     return [str(p) for p in NwbRecordingExtractor.fetch_available_electrical_series_paths(path)]
 
 
-def _sources(path: Path, series: str, *, with_times: bool) -> Iterator[Source]:
-    stream = series.replace("/", "-")
+def _sources(session: Session, series: str, *, with_times: bool) -> Iterator[Source]:
+    path, stream = Path(session.path), series.replace("/", "-")
     if not series.startswith("acquisition"):
         message = "processed data, not under acquisition"
         yield SkippedStream("block0", stream, Reason.AUXILIARY_STREAM, message)
         return
     open_whole = functools.cache(lambda: _open(path, series, with_times=with_times))
     try:
+        linked = _linked_files(path, series, Path(session.data_folder))
         recording = open_whole()
     except StreamError as e:
         yield SkippedStream("block0", stream, Reason(e.reason), str(e))
@@ -138,7 +141,7 @@ def _sources(path: Path, series: str, *, with_times: bool) -> Iterator[Source]:
     yield SourceRecording(
         block="block0",
         stream=stream,
-        segments=(SourceSegment(0, (path,), _problem(path, series, recording)),),
+        segments=(SourceSegment(0, (path, *linked), _problem(path, series, recording)),),
         open_segments=from_whole(open_whole),
         probe_dict=functools.partial(_probe_dict, recording),
     )
@@ -150,7 +153,8 @@ def _problem(path: Path, series: str, recording: BaseRecording) -> StreamError |
     where = f"{path} ({series})"
     if recording.get_num_samples() == 0:
         return StreamError("the stream has no samples", where, "", Reason.EMPTY)
-    n_missing = zarr_store.n_missing_chunks(path / series / "data") if path.is_dir() else 0
+    arrays = [a for n in _ARRAYS if (a := path / series / n).is_dir()]
+    n_missing = sum(zarr_store.n_missing_chunks(array) for array in arrays)
     if n_missing:
         what = f"{n_missing} chunks are missing, and would be read as zeros"
         return StreamError(what, where, FIX_OR_MOVE, Reason.TRUNCATED)
@@ -161,6 +165,32 @@ def _problem(path: Path, series: str, recording: BaseRecording) -> StreamError |
         what = "some of its electrodes have no position (NaN)"
         return StreamError(what, where, _NO_LOCATIONS, Reason.NO_PROBE)
     return None
+
+
+def _linked_files(path: Path, series: str, data_folder: Path) -> tuple[Path, ...]:
+    """Return the other files that an HDF5 file's series lies in.
+
+    Raises
+    ------
+    StreamError
+        If one of them lies outside of the data folder.
+    """
+    if path.is_dir():
+        return ()
+    import h5py
+
+    with reading(f"{path} ({series})"), h5py.File(path, "r") as file:
+        arrays = [file[name] for n in _ARRAYS if (name := f"{series}/{n}") in file]
+        names = [a.file.filename for a in arrays]
+        names += [external[0] for a in arrays for external in a.external or ()]
+    linked = {Path(os.path.normpath(path.parent / os.fsdecode(n))) for n in names} - {path}
+    homes = data_folder.resolve(), path.resolve().parent
+    for other in sorted(linked):
+        if not any(other.resolve().is_relative_to(home) for home in homes):
+            what = f"links to {other}, which lies outside of {data_folder}"
+            remedy = "Copy that file into the data folder and mend the link"
+            raise StreamError(what, f"{path} ({series})", remedy, Reason.REFUSED)
+    return tuple(sorted(linked))
 
 
 def _open(path: Path, series: str, *, with_times: bool) -> BaseRecording:

@@ -47,7 +47,7 @@ class Lab:
     """Everything a test needs to run assets."""
 
     data: Path
-    store: Path
+    store: Path | str
     instance: dg.DagsterInstance
     params: DispatchParams
 

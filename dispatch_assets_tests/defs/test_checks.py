@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import dagster as dg
+import json
 
-from dispatch_assets.defs.batch import Outcome
+import dagster as dg
+import pytest
+
 from dispatch_assets.defs.checks import CheckedJobs
-from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, Lab, rows
+from dispatch_assets.jobs import JobBuilder
+from dispatch_assets.models import SortingJob
+from dispatch_assets.planning import PlannedJob
+from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, Lab, rows, sentence
 
 
 def verdict(result: dg.ExecuteInProcessResult) -> dg.AssetCheckEvaluation:
@@ -46,29 +51,33 @@ def test_vanished_session_needs_no_attention(lab: Lab) -> None:
     assert verdict(lab.inventory()).passed
 
 
-def test_job_that_does_not_open_fails_the_check(lab: Lab) -> None:
+def test_job_that_does_not_open_is_not_written(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.inventory()
-    lab.dispatch(KEYS)
-    job = lab.jobs.read(ALPHA)
-    lab.damage(ALPHA)
-    (lab.store / "sorting_jobs" / f"job_{BETA[0]}.json").write_text("{}")
-    checked = CheckedJobs(lab.jobs)
-    for key in (ALPHA, BETA[0], BETA[1]):
-        checked.add(Outcome(key, job, None, str(lab.data)))
-    result = checked.result()
-    assert not result.passed
-    assert result.description == "1 of 3 jobs open."
-    why = {r["recording"]: r["why"] for r in rows(result.metadata["failed"])}
-    assert "cannot be read" in why[ALPHA]
-    assert "is not what this version writes" in why[BETA[0]]
+    build = JobBuilder.build
+
+    def wrong_path(self: JobBuilder, planned: PlannedJob) -> SortingJob:
+        job = build(self, planned)
+        if job.job_key != BETA[1]:
+            return job
+        text = json.dumps(job.recording_dict).replace("beta", "nowhere")
+        return job.model_copy(update={"recording_dict": json.loads(text)})
+
+    monkeypatch.setattr(JobBuilder, "build", wrong_path)
+    many, one = lab.dispatch(KEYS), lab.dispatch([BETA[1]])
+    assert lab.materialized() == lab.jobs.keys() == set(KEYS) - {BETA[1]}
+    for result, counts in ((many, "3 of 4"), (one, "0 of 1")):
+        assert not result.success
+        assert "cannot be read" in sentence(result)
+        assert verdict(result).description == f"{counts} jobs open."
+        (row,) = rows(verdict(result).metadata["failed"])
+        assert row["recording"] == BETA[1]
 
 
 def test_foreign_class_in_a_job_is_never_imported(lab: Lab) -> None:
     lab.inventory()
     lab.dispatch([ALPHA])
-    job = lab.jobs.read(ALPHA)
-    lab.jobs.write(job.model_copy(update={"recording_dict": {"class": "os.system", "kwargs": {}}}))
-    checked = CheckedJobs(lab.jobs)
-    checked.add(Outcome(ALPHA, job, None, str(lab.data)))
-    (row,) = rows(checked.result().metadata["failed"])
-    assert "'os.system'" in row["why"]
+    foreign = {"class": "os.system", "kwargs": {}}
+    job = lab.jobs.read(ALPHA).model_copy(update={"recording_dict": foreign})
+    why_not = CheckedJobs().add(job, str(lab.data))
+    assert why_not is not None
+    assert "'os.system'" in why_not

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -15,7 +16,10 @@ from dispatch_assets.cli import main
 from dispatch_assets.defs import runner
 from dispatch_assets.defs.files import JobFiles
 from dispatch_assets.errors import DataRootError, ParameterError
+from dispatch_assets.jobs import JobBuilder
+from dispatch_assets.models import SortingJob
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.planning import PlannedJob
 from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, Lab
 
 
@@ -108,6 +112,24 @@ def test_params_of_the_environment_hold_unless_a_flag_says_otherwise(
     job = JobFiles(str(place.store)).read(ALPHA)
     assert (job.debug, job.duration) == (True, 0.02)
     assert "1 jobs written, 0 up to date" in capsys.readouterr().out
+
+
+def test_interrupted_halfway_it_goes_on_where_it_was(
+    place: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build, arguments = JobBuilder.build, ["materialize", "--data", str(place.data)]
+
+    def interrupted(self: JobBuilder, planned: PlannedJob) -> SortingJob:
+        if planned.entry.job_key == BETA[1]:
+            signal.raise_signal(signal.SIGINT)
+        return build(self, planned)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobBuilder, "build", interrupted)
+        assert main([*arguments, "--store", str(place.store)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert place.materialized() == place.jobs.keys() == {ALPHA, BETA[0]}
+    assert written(place) == [BETA[1], BETA[2]]
 
 
 def test_as_a_program_twice(data: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.definitions.data_version import CachingStaleStatusResolver
@@ -28,7 +29,8 @@ def test_one_partition(lab: Lab) -> None:
     lab.inventory()
     assert lab.dispatch([ALPHA]).success
     assert lab.materialized() == {ALPHA}
-    text = (lab.store / "sorting_jobs" / f"job_{ALPHA}.json").read_text()
+    file = Path(lab.store) / "sorting_jobs" / f"job_{ALPHA}.json"
+    text = file.read_text()
     assert SortingJob.model_validate_json(text).to_json() == text
 
 
@@ -39,7 +41,7 @@ def test_metadata_of_a_job(lab: Lab) -> None:
     lab.dispatch(KEYS)
     assert lab.metadata(ALPHA) == alone
     expected = {
-        "job file": str(lab.store / "sorting_jobs" / f"job_{ALPHA}.json"),
+        "job file": lab.jobs.path(ALPHA),
         "session": "alpha",
         "input format": "spikeglx",
         "duration (s)": 0.1,

@@ -5,6 +5,7 @@ written (a scan cut short reports them again, never not at all), shards are writ
 become partitions (whoever runs a partition finds its shard).
 """
 
+import time
 from collections.abc import Iterator
 
 import dagster as dg
@@ -17,6 +18,8 @@ from dispatch_assets.defs.metadata import inventory_metadata
 from dispatch_assets.defs.partitions import register
 from dispatch_assets.defs.resources import DataRoot, DispatchParamsResource, Store
 from dispatch_assets.defs.scan import Change, Scan, scan
+
+LOG_EVERY_S = 10.0
 
 
 class InventoryConfig(dg.Config):
@@ -59,13 +62,26 @@ def session_inventory(
             shards,
             sessions=config.sessions,
             allow_mass_removal=config.allow_mass_removal,
-            on_session=lambda name: context.log.info(f"Reading session {name}"),
+            on_session=_Progress(context),
         )
         yield from events(found.changed)
         found.save(shards)
         added = register(context.instance, found.jobs)
         yield from events(_to_report(found, added)[:MAX_NEW_REPORTED])
         yield dg.MaterializeResult(metadata=inventory_metadata(found, shards.place))
+
+
+class _Progress:
+    """Logs a line now and then; one for each session would cost as much as reading it."""
+
+    def __init__(self, context: dg.AssetExecutionContext) -> None:
+        self._log, self._n, self._due_s = context.log, 0, time.monotonic()
+
+    def __call__(self, session: str) -> None:
+        if time.monotonic() >= self._due_s:
+            self._log.info(f"Reading {session} ({self._n:,} sessions done)")
+            self._due_s = time.monotonic() + LOG_EVERY_S
+        self._n += 1
 
 
 def _to_report(found: Scan, added: list[str]) -> list[Change]:

@@ -65,32 +65,37 @@ def sorting_jobs(
 
 
 def _one(outcome: Outcome, store: Store) -> Events:
-    job = _job_or_raise(outcome)
-    yield dg.MaterializeResult(
-        value=job,
-        data_version=dg.DataVersion(_version(job)),
-        metadata=job_metadata(job, store.jobs().path(job.job_key)),
-    )
-    checked = CheckedJobs(store.jobs())
-    checked.add(outcome)
+    if isinstance(outcome.job, DispatchError):
+        raise outcome.job
+    job, checked = outcome.job, CheckedJobs()
+    why_not = checked.add(job, outcome.data_folder)
+    if why_not is None:
+        yield dg.MaterializeResult(
+            value=job,
+            data_version=dg.DataVersion(_version(job)),
+            metadata=job_metadata(job, store.jobs().path(job.job_key)),
+        )
     yield checked.result()
+    if why_not is not None:
+        raise dg.Failure(description=why_not, allow_retries=False)
 
 
 def _many(context: dg.AssetExecutionContext, outcomes: Iterator[Outcome], store: Store) -> Events:
-    files, checked = store.jobs(), CheckedJobs(store.jobs())
+    files, checked = store.jobs(), CheckedJobs()
     seen = _last_event_on_recordings(context.instance)
-    failures: dict[str, str] = {}
+    n_written, failures = 0, dict[str, str]()
     for outcome in outcomes:
-        if isinstance(outcome.job, DispatchError):
-            failures[outcome.key] = str(outcome.job)
-            context.log.error(f"{outcome.key}: {outcome.job}")
-            continue
-        path = files.write(outcome.job)
-        yield _materialization(outcome.job, path, seen)
-        checked.add(outcome)
+        job = outcome.job
+        if isinstance(job, DispatchError):
+            failures[outcome.key] = str(job)
+        elif why_not := checked.add(job, outcome.data_folder):
+            failures[outcome.key] = why_not
+        else:
+            yield _materialization(job, files.write(job), seen)
+            n_written += 1
     yield checked.result()
     if failures:
-        raise _failure(failures, n_good=checked.n)
+        raise _failure(failures, n_written)
 
 
 def _materialization(job: SortingJob, path: str, seen: int) -> dg.AssetMaterialization:
@@ -124,17 +129,11 @@ def _version(job: SortingJob) -> str:
     return data_version(job.job_key, job.fingerprint, job.parameters_hash)
 
 
-def _job_or_raise(outcome: Outcome) -> SortingJob:
-    if isinstance(outcome.job, DispatchError):
-        raise outcome.job
-    return outcome.job
-
-
-def _failure(failures: dict[str, str], n_good: int) -> dg.Failure:
+def _failure(failures: dict[str, str], n_written: int) -> dg.Failure:
     listed = "\n".join(f"- {key}: {why}" for key, why in failures.items())
     return dg.Failure(
-        description=f"{len(failures)} of {len(failures) + n_good} recordings could not be "
-        f"dispatched; the jobs of the other {n_good} are written.\n{listed}",
+        description=f"{len(failures)} of {len(failures) + n_written} recordings could not be "
+        f"dispatched; the jobs of the other {n_written} are written.\n{listed}",
         metadata={**failures_metadata(failures), _FAILURES: dg.MetadataValue.json(failures)},
         allow_retries=False,
     )

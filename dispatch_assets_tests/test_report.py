@@ -1,0 +1,79 @@
+"""Inventories as text: every entry is told, in the stream where it belongs."""
+
+from __future__ import annotations
+
+import pytest
+
+from dispatch_assets.models import InventoryEntry, Reason
+from dispatch_assets.report import place, print_report, table
+
+JOB = InventoryEntry(
+    status="job",
+    session_name="s1",
+    input_format="openephys",
+    block="experiment1",
+    stream="ProbeA-AP",
+    recording_name="experiment1_ProbeA-AP_recording1",
+    job_key="k",
+    segment=0,
+    duration_s=1.234,
+    n_channels=384,
+    has_lfp=True,
+    probe_names=["ProbeA", "ProbeA"],
+)
+LEFT_OUT = InventoryEntry(
+    status="skipped",
+    session_name="s1",
+    input_format="openephys",
+    block="experiment1",
+    stream="NI",
+    reason=Reason.AUXILIARY_STREAM,
+    message="no probe",
+)
+FAILED = InventoryEntry(
+    status="failed",
+    session_name="s2",
+    input_format="openephys",
+    block="experiment1",
+    stream="ProbeB",
+    segment=1,
+    reason=Reason.TRUNCATED,
+    message="x.dat: is short. Copy it again.",
+)
+
+
+def test_jobs_and_what_was_left_out_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report([JOB, LEFT_OUT], "results", {"experiment1_ProbeA-AP_recording1": ["times reset"]})
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    lines = printed.out.splitlines()
+    assert lines[1].split() == ["s1", JOB.recording_name, "1.23", "384", "yes", "ProbeA"]
+    assert "times reset" in printed.out
+    assert "auxiliary_stream  no probe" in printed.out
+    assert lines[-1] == "1 job in results, 1 left out, 0 failed"
+
+
+def test_failures_go_to_stderr_with_their_remedy(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report([JOB, FAILED, JOB])
+    printed = capsys.readouterr()
+    assert "s2 experiment1 ProbeB recording2 [truncated]" in printed.err
+    assert "Copy it again." in printed.err
+    assert "truncated" not in printed.out
+    assert printed.out.splitlines()[-1] == "2 jobs, 0 left out, 1 failed"
+
+
+def test_nothing_to_sort_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    print_report([])
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[-1] == "0 jobs, 0 left out, 0 failed"
+    assert "No recording can be sorted." in printed.err
+
+
+def test_tables_are_aligned() -> None:
+    assert table(("a", "bb"), [("ccc", "d")]) == "a    bb\nccc  d"
+    assert table((), [("x", "yy"), ("xx", "y")]) == "x   yy\nxx  y"
+
+
+def test_places() -> None:
+    assert place(FAILED) == "experiment1 ProbeB recording2"
+    assert place(LEFT_OUT) == "experiment1 NI"
