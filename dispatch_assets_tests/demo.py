@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 from dispatch_assets.defs.runner import materialize
-from dispatch_assets.defs.summary import print_summary
 from dispatch_assets.errors import DispatchError
 from dispatch_assets.report import print_report
 from dispatch_assets_tests.samples import write_one_per_format
@@ -34,9 +33,11 @@ def main() -> int:
         print(f"demo: {e}", file=sys.stderr)
         return 1
     print()
-    if not summary.written:  # a second run writes nothing, and shows what there is all the same
-        print_report(summary.entries)
-    print_summary(summary)
+    print_report(summary.entries)
+    print(f"{len(summary.written)} jobs written, {len(summary.up_to_date)} were up to date")
+    for key, why in summary.failed.items():
+        print(f"job not written: {key}: {why}", file=sys.stderr)
+    print(f"\nThe jobs are in {STORE / 'sorting_jobs'}: one JSON file per recording.")
     _say_what_next()
     return summary.exit_status
 
@@ -47,11 +48,14 @@ def _say_what_next() -> None:
     print(
         f"""
 Next:
-  make dev                                           the Dagster UI with this demo, on port 3000
-  {shown} plan /path/to/sessions      what would be dispatched of your data, and why not
+  make dev
+      the Dagster UI with this demo, on http://127.0.0.1:3000
+  {shown} plan /path/to/sessions
+      what would be dispatched of your own data, what not, and why
   {shown} materialize --data /path/to/sessions
-                                                     the same graph on your data
-  DISPATCH_DATA=/path/to/sessions make dev           the UI on your data
+      the same graph on your own data
+  DISPATCH_DATA=/path/to/sessions make dev
+      the UI on your own data
 README.md tells more."""
     )
 

@@ -153,7 +153,7 @@ def test_an_empty_session_is_a_failure(plan: Any) -> None:
 
 
 def test_a_stream_without_segments_is_told(plan: Any) -> None:
-    assert told(plan(stream(lengths=()))) == [("skipped", "ap", None, "empty")]
+    assert told(plan(stream(indices=()))) == [("skipped", "ap", None, "empty")]
 
 
 def test_expected_reasons_are_no_failures(plan: Any) -> None:
@@ -170,7 +170,7 @@ def test_expected_reasons_are_no_failures(plan: Any) -> None:
 def test_channels_without_a_place_cannot_be_sorted(plan: Any, nan: bool) -> None:
     opened = recording((100,), probe=False)
     if nan:
-        opened.set_channel_locations(np.full((2, 2), np.nan))
+        opened.set_dummy_probe_from_locations(np.full((2, 2), np.nan))
     made = plan(stream(opened=opened))
     assert told(made) == [("failed", "ap", 0, "no_probe")]
     assert "probe_paths" in made.inventory.entries[0].message
