@@ -49,8 +49,9 @@ class Case:
 
     def __str__(self) -> str:
         """Return the case's name in the table."""
-        how_many = f"{self.n_sessions} sessions" if self.n_sessions else f"{self.minutes:g} min"
-        return f"{self.kind}, {how_many}"
+        if not self.n_sessions:
+            return f"{self.kind}, {self.minutes:g} min"
+        return f"{self.kind}, {self.n_sessions} session{'s' if self.n_sessions > 1 else ''}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:

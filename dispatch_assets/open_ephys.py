@@ -31,6 +31,7 @@ from dispatch_assets.open_ephys_folders import (
     RecordingFolder,
     Stream,
     check_files,
+    first_damage,
     recording_folders,
     streams,
 )
@@ -141,10 +142,7 @@ def _source(block: str, parts: list[Stream], index: dict[int, int]) -> SourceRec
 def _segment(stream: Stream, index: int) -> SourceSegment:
     files = [stream.path / name for name in _STREAM_FILES if (stream.path / name).is_file()]
     metadata = [f for f in (stream.folder.settings,) if f.is_file()]
-    try:
-        problem, times_problem = check_files(stream)
-    except StreamError as e:
-        problem, times_problem = e, None
+    problem, times_problem = check_files(stream)
     return SourceSegment(
         index,
         (stream.folder.path / "structure.oebin", *metadata, *files),
@@ -188,16 +186,15 @@ class _Opener:
 
 @contextmanager
 def _naming_the_cause(stream: Stream) -> Iterator[None]:
-    """Say which stream is damaged: neo opens all of a recording folder, or none."""
+    """Say which file is damaged: neo opens all streams and events of a recording, or none."""
     try:
         yield
     except Exception:
-        for other in streams(stream.folder):
-            problem, _ = check_files(other)
-            if problem is not None and problem.reason != Reason.EMPTY:
-                what = f"cannot be read because of another stream: {problem.where}: {problem.what}"
-                raise StreamError(what, stream.path, FIX_OR_MOVE, Reason.UNREADABLE) from problem
-        raise
+        cause = first_damage(stream.folder)
+        if cause is None:
+            raise
+        what = f"cannot be read because of another file: {cause.where}: {cause.what}"
+        raise StreamError(what, stream.path, FIX_OR_MOVE, Reason.UNREADABLE) from cause
 
 
 def _name_by_probe(stream: Stream) -> str:

@@ -138,6 +138,13 @@ def _missing(stream: Stream) -> StreamError | None:
 
 def check_files(stream: Stream) -> tuple[StreamError | None, str | None]:
     """Compare the lengths of a stream's files: a problem of the data, one of the times."""
+    try:
+        return _compare_lengths(stream)
+    except StreamError as e:
+        return e, None
+
+
+def _compare_lengths(stream: Stream) -> tuple[StreamError | None, str | None]:
     dat, n_channels = stream.path / "continuous.dat", len(stream.channel_names)
     missing = _missing(stream)
     if missing is not None:
@@ -157,3 +164,18 @@ def check_files(stream: Stream) -> tuple[StreamError | None, str | None]:
     if n_times != n_samples:
         return None, f"{n_times} timestamps for {n_samples} samples"
     return None, None
+
+
+def first_damage(folder: RecordingFolder) -> StreamError | None:
+    """Return what is wrong with the first damaged file of a recording, or None."""
+    for stream in streams(folder):
+        problem, _ = check_files(stream)
+        if problem is not None and problem.reason != Reason.EMPTY:
+            return problem
+    for file in sorted(folder.path.rglob("*.npy")):
+        try:
+            npy_length(file)
+        except StreamError as e:
+            if e.reason != Reason.REFUSED:
+                return e
+    return None

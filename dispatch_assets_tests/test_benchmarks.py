@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -78,6 +79,6 @@ def test_another_dispatcher_gets_fresh_folders_beside_the_data(tmp_path: Path) -
     )
     (tmp_path / "case" / "data").mkdir(parents=True)
     (tmp_path / "case" / "code").mkdir()
-    command = f"{sys.executable} {other}"
+    command = shlex.join([sys.executable, str(other)])
     usage, n_jobs = dispatch_cost.run_other(command, Case("spikeglx"), tmp_path / "case", 1)
     assert (usage.status, n_jobs) == (0, 1), usage.said

@@ -308,7 +308,7 @@ def test_odd_stream_names(tmp_path: Path, name: str) -> None:
     assert [e for e in report.entries if e.reason == "missing_file"]
     # neo opens all streams of a recording or none: then the message names the cause
     for entry in (e for e in report.entries if e.reason == "unreadable"):
-        assert "because of another stream" in entry.message
+        assert "because of another file" in entry.message
     assert_results_are_plain_files(tmp_path / "data-results", tmp_path)
 
 

@@ -185,6 +185,21 @@ def test_a_stream_without_its_data_fails_alone(tmp_path: Path, fault: str) -> No
     assert reasons(report) == failed
 
 
+@pytest.mark.parametrize(
+    "file",
+    ["continuous/NI-DAQmx-112.PXIe-6341/sample_numbers.npy", "events/MessageCenter/timestamps.npy"],
+)
+def test_a_damaged_neighbour_is_named(tmp_path: Path, file: str) -> None:
+    session = write(tmp_path, [*ONE, ni_stream()], experiments={1: (1, 2)})
+    path = session / "Record Node 101" / "experiment1" / "recording1" / file
+    path.write_bytes(path.read_bytes()[:100])
+    report = planned(tmp_path)
+    # neo opens all streams and events of a recording or none
+    assert names(report) == [f"experiment1_{AP}_recording2"]
+    (entry,) = [e for e in report.entries if e.status == "failed"]
+    assert f"because of another file: {path}" in entry.message
+
+
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
 def test_a_damaged_lfp_is_reported_and_the_ap_goes_on(tmp_path: Path, damage: str) -> None:
     session = write(tmp_path)
