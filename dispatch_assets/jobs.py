@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 _GLANCE_SAMPLES = 100
+_AS_IN_THE_INVENTORY = {
+    "session_name",
+    "recording_name",
+    "job_key",
+    "input_format",
+    "block",
+    "stream",
+    "segment",
+    "group",
+    "probe_names",
+    "fingerprint",
+}
 
 
 class JobBuilder:
@@ -59,8 +71,7 @@ class JobBuilder:
             described = recording_to_dict(part, Path(self.plan.session.data_folder))
             probe_dict = source.probe_dict() if source.probe_dict is not None else None
         return SortingJob(
-            session_name=entry.session_name,
-            recording_name=str(entry.recording_name),
+            **entry.model_dump(include=_AS_IN_THE_INVENTORY),
             recording_dict=described,
             skip_times=report.verdict == "reset",
             duration=round(duration, 2),
@@ -69,18 +80,10 @@ class JobBuilder:
             recording_lfp_dict=lfp,
             probe_dict=probe_dict,
             multi_input=self.params.multi_session,
-            job_key=str(entry.job_key),
-            input_format=entry.input_format,
-            block=entry.block,
-            stream=entry.stream,
-            segment=entry.segment,
-            group=entry.group,
             n_channels=part.get_num_channels(),
             n_samples=[part.get_num_samples(i) for i in range(part.get_num_segments())],
             sampling_frequency_hz=float(part.get_sampling_frequency()),
-            probe_names=entry.probe_names,
             data_folder=self.plan.session.data_folder,
-            fingerprint=str(entry.fingerprint),
             timestamps=report,
             warnings=[*source.warnings, *clock_warnings(report), *lfp_warnings, *zeros],
             parameters_hash=self.plan.inventory.parameters_hash,
