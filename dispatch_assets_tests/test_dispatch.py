@@ -14,19 +14,26 @@ from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import InventoryEntry, SortingJob
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import PlannedJob
-from dispatch_assets_tests.formats.contract import reverse_directories, snapshot
+from dispatch_assets_tests.formats.contract import copy, reverse_directories, snapshot
 from dispatch_assets_tests.samples import generic, payload
 
 SMALL: dict[str, Any] = {"seconds": (0.05,), "n_channels": 4}
 MULTI = DispatchParams(multi_session=True)
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write two sessions; one of them has two recordings."""
+    data = tmp_path_factory.mktemp("written") / "data"
     for i, name in enumerate(("a/x", "a/y", "b/x")):
-        generic.write_binary_folder(tmp_path / "data" / name, seed=i, **SMALL)
-    return tmp_path / "data"
+        generic.write_binary_folder(data / name, seed=i, **SMALL)
+    return data
+
+
+@pytest.fixture
+def data(written: Path, tmp_path: Path) -> Path:
+    """Return a copy of the sessions."""
+    return copy(written, tmp_path / "data")
 
 
 def jobs_in(results: Path) -> list[str]:
@@ -97,7 +104,7 @@ def test_what_was_not_asked_about_stays(data: Path, tmp_path: Path, other: str) 
     if other == "session":
         dispatch(data, results, DispatchParams(sessions=["b"]))
     elif other == "folder":
-        generic.write_binary_folder(tmp_path / "more" / "c" / "x", **SMALL)
+        copy(data / "b", tmp_path / "more" / "c")
         dispatch(tmp_path / "more", results, DispatchParams())
     else:
         dispatch(data, results, DispatchParams(input="openephys"))
@@ -159,11 +166,9 @@ def test_exit_status(statuses: tuple[Any, ...], expected: int) -> None:
     assert Report(entries, {}).exit_status == expected
 
 
-def test_all_zeros_are_told_but_dispatched(tmp_path: Path) -> None:
-    folder = generic.write_binary_folder(tmp_path / "data" / "a" / "x", **SMALL)
-    traces = folder / "traces_cached_seg0.raw"
-    payload.write_int16(traces, 1500, 4, "zeros")
-    report = dispatch(tmp_path / "data", tmp_path / "results", DispatchParams())
+def test_all_zeros_are_told_but_dispatched(data: Path, tmp_path: Path) -> None:
+    payload.write_int16(data / "b" / "x" / "traces_cached_seg0.raw", 1500, 4, "zeros")
+    report = dispatch(data, tmp_path / "results", DispatchParams(sessions=["b"]))
     (warning,) = report.warnings["block0_stream0_recording1"]
     assert "zero everywhere" in warning
     assert report.exit_status == 0

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from dispatch_assets.cli import main
+from dispatch_assets_tests.formats.contract import copy
 from dispatch_assets_tests.outcome import dispatched, loaded, names, planned
 from dispatch_assets_tests.samples import SAVED, aind, generic, nwb, openephys, spikeglx
 from dispatch_assets_tests.samples.openephys import Probe, probe_streams
@@ -32,10 +33,19 @@ def marker(tmp_path: Path) -> Path:
     return tmp_path / "trap_has_run"
 
 
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a recording as a binary folder, and as a Zarr store."""
+    folder = tmp_path_factory.mktemp("saved")
+    generic.write_binary_folder(folder / "recording", **SMALL)
+    generic.write_zarr(folder / "recording.zarr", **SMALL)
+    return folder
+
+
 @pytest.fixture
-def data(tmp_path: Path) -> Path:
+def data(saved: Path, tmp_path: Path) -> Path:
     """Return a data folder with one good session."""
-    generic.write_binary_folder(tmp_path / "data" / "good" / "recording", **SMALL)
+    copy(saved / "recording", tmp_path / "data" / "good" / "recording")
     return tmp_path / "data"
 
 
@@ -97,7 +107,7 @@ def test_pickles_in_the_data_folder(data: Path, marker: Path, name: str) -> None
 
 @pytest.mark.parametrize("pickle", ["cached.pkl", "cached.pickle"])
 def test_a_pickle_beside_the_description_of_a_folder(data: Path, marker: Path, pickle: str) -> None:
-    folder = generic.write_binary_folder(data / "bad" / "recording", **SMALL)
+    folder = copy(data / "good" / "recording", data / "bad" / "recording")
     (folder / "si_folder.json").rename(folder / "cached.json")
     generic.write_pickle_trap(folder / pickle, marker)
     dispatched(data, multi_session=True)
@@ -106,7 +116,7 @@ def test_a_pickle_beside_the_description_of_a_folder(data: Path, marker: Path, p
 
 def test_a_folder_that_pretends_to_be_something_else_too(data: Path, marker: Path) -> None:
     for i, name in enumerate(("spikeinterface_info.json", "waveforms", "sorter_output")):
-        folder = generic.write_binary_folder(data / "bad" / str(i), **SMALL)
+        folder = copy(data / "good" / "recording", data / "bad" / str(i))
         generic.write_pickle_trap(folder / "recording.pickle", marker)
         generic.write_pickle_trap(folder / "recording.pkl", marker)
         if name.endswith(".json"):
@@ -121,7 +131,7 @@ def test_a_folder_that_pretends_to_be_something_else_too(data: Path, marker: Pat
 
 
 def test_pickled_properties(data: Path, marker: Path) -> None:
-    folder = generic.write_binary_folder(data / "bad" / "recording", **SMALL)
+    folder = copy(data / "good" / "recording", data / "bad" / "recording")
     pickled_property(folder / "properties", marker)
     with contextlib.suppress(TypeError, ValueError):
         np.load(folder / "properties" / "brain_area.npy", allow_pickle=True)
@@ -131,7 +141,7 @@ def test_pickled_properties(data: Path, marker: Path) -> None:
 
 
 def test_pickled_properties_that_a_json_file_points_to(data: Path, marker: Path) -> None:
-    folder = generic.write_binary_folder(data / "bad" / "raw" / "recording", **SMALL)
+    folder = copy(data / "good" / "recording", data / "bad" / "raw" / "recording")
     pickled_property(folder / "properties", marker)
     inner = describe(
         "spikeinterface.core.binaryfolder.BinaryFolderRecording", folder_path=str(folder)
@@ -149,10 +159,12 @@ def test_pickled_properties_that_a_json_file_points_to(data: Path, marker: Path)
 
 @pytest.mark.parametrize("key", ["filters", "compressor"])
 @pytest.mark.parametrize("consolidated", [True, False])
-def test_pickles_in_zarr(data: Path, marker: Path, key: str, consolidated: bool) -> None:
+def test_pickles_in_zarr(
+    data: Path, saved: Path, marker: Path, key: str, consolidated: bool
+) -> None:
     import zarr
 
-    store = generic.write_zarr(data / "bad" / "recording.zarr", **SMALL)
+    store = copy(saved / "recording.zarr", data / "bad" / "recording.zarr")
     array = store / "properties" / "gain_to_uV"
     meta = json.loads((array / ".zarray").read_text())
     meta |= {"filters": None, "compressor": None, "dtype": "|O"}
@@ -209,7 +221,7 @@ def test_foreign_classes(data: Path, marker: Path) -> None:
 
 @pytest.mark.parametrize("name", ["si_folder.json", "cached.json", "binary.json"])
 def test_foreign_classes_in_a_folder(data: Path, marker: Path, name: str) -> None:
-    folder = generic.write_binary_folder(data / "bad" / "recording", **SMALL)
+    folder = copy(data / "good" / "recording", data / "bad" / "recording")
     write_json(folder / name, describe("os.mkdir", path=str(marker)))
     (message,) = refused(data, marker)
     assert "os.mkdir" in message
@@ -229,7 +241,7 @@ def test_functions_of_spikeinterface_are_no_recordings(data: Path, marker: Path)
 
 
 def test_json_that_leads_out_of_the_data_folder(data: Path, tmp_path: Path, marker: Path) -> None:
-    outside = generic.write_binary_folder(tmp_path / "outside", **SMALL)
+    outside = copy(data / "good" / "recording", tmp_path / "outside")
     folder = "spikeinterface.core.binaryfolder.BinaryFolderRecording"
     places = ((str(outside), False), ("../../outside", True), ("s3://bucket/x.zarr", False))
     for i, (path, relative) in enumerate(places):
@@ -254,7 +266,7 @@ def test_json_that_leads_out_of_the_data_folder(data: Path, tmp_path: Path, mark
 
 def test_a_folder_whose_traces_lie_elsewhere(data: Path, tmp_path: Path, marker: Path) -> None:
     (tmp_path / "secret").write_bytes(bytes(8000))
-    folder = generic.write_binary_folder(data / "bad" / "recording", **SMALL)
+    folder = copy(data / "good" / "recording", data / "bad" / "recording")
     described = json.loads((folder / "binary.json").read_text())
     described["kwargs"]["file_paths"] = ["../../../secret"]
     write_json(folder / "binary.json", described)
@@ -338,11 +350,11 @@ def test_names_that_are_no_utf8(tmp_path: Path, capsys: pytest.CaptureFixture[st
         assert load(job["recording_dict"], base_folder=tmp_path / "data").get_traces().any()
 
 
-def test_json_that_is_nested_too_deeply(data: Path) -> None:
+def test_json_that_is_nested_too_deeply(data: Path, saved: Path) -> None:
     (data / "deep.json").write_text("[" * 200_000)
     session = aind.write_session(data / "ecephys_1", ONE, seconds=0.02)
     (session / "data_description.json").write_text('{"name":' * 200_000)
-    store = generic.write_zarr(data / "s" / "x.zarr", **SMALL)
+    store = copy(saved / "recording.zarr", data / "s" / "x.zarr")
     (store / ".zattrs").write_text("[" * 200_000)
     (data / "t").mkdir()
     (data / "t" / "recording.json").write_text('{"class": "x", "kwargs":' + "[" * 200_000)
@@ -351,11 +363,11 @@ def test_json_that_is_nested_too_deeply(data: Path) -> None:
     assert len(names(report)) in (2, 3)
 
 
-def test_links_that_go_round_in_circles(data: Path) -> None:
+def test_links_that_go_round_in_circles(data: Path, saved: Path) -> None:
     (data / "loop").symlink_to(data)
     (data / "self").symlink_to("self")
     (data / "broken").symlink_to("nowhere")
-    store = generic.write_zarr(data / "s" / "x.zarr", **SMALL)
+    store = copy(saved / "recording.zarr", data / "s" / "x.zarr")
     (store / "again").symlink_to(store)
     report = planned(data, multi_session=True)
     assert "good" in {e.session_name for e in report.entries if e.status == "job"}

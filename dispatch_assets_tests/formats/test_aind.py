@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 
-from dispatch_assets_tests.formats.contract import SECONDS, InputFormatContract
+from dispatch_assets_tests.formats.contract import SECONDS, InputFormatContract, copy
 from dispatch_assets_tests.outcome import (
     dispatched,
     loaded,
@@ -60,6 +60,18 @@ AP = f"{NODE}Neuropix-PXI-100.ProbeA-AP"
 FOUR = f"{NODE}Neuropix-PXI-100.ProbeB"
 ONE = probe_streams(Probe(saved=SAVED))
 SHORT: dict[str, Any] = {"seconds": 0.1}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a session with two probes and an NI-DAQ."""
+    return aind.write_session(tmp_path_factory.mktemp("aind") / "ecephys_1", STREAMS, **SHORT)
+
+
+@pytest.fixture
+def session(written: Path, tmp_path: Path) -> Path:
+    """Return a copy of the session, alone in its data folder."""
+    return copy(written, tmp_path / "ecephys_1")
 
 
 def store(session: Path, stream: str, block: str = "experiment1") -> Path:
@@ -121,8 +133,7 @@ def test_probes_of_another_session_stay_as_they_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["traces_seg0", "times_seg0"])
-def test_a_missing_chunk_is_noticed(tmp_path: Path, part: str) -> None:
-    session = aind.write_session(tmp_path / "ecephys_1", STREAMS, **SHORT)
+def test_a_missing_chunk_is_noticed(tmp_path: Path, session: Path, part: str) -> None:
     chunk = next(p for p in (store(session, AP) / part).iterdir() if not p.name.startswith("."))
     chunk.unlink()
     report = planned(tmp_path, split_groups=False)
@@ -142,16 +153,14 @@ def test_a_missing_store_is_noticed_and_an_empty_stream_is_fine(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("file", [".zattrs", ".zmetadata", "traces_seg0/.zarray"])
-def test_damaged_metadata_of_one_store(tmp_path: Path, file: str) -> None:
-    session = aind.write_session(tmp_path / "ecephys_1", STREAMS, **SHORT)
+def test_damaged_metadata_of_one_store(tmp_path: Path, session: Path, file: str) -> None:
     (store(session, AP) / file).write_text("{")
     report = planned(tmp_path, split_groups=False)
     assert names(report) == [f"experiment1_{FOUR}_recording1"]
     assert reasons(report) == {("experiment1", AP, 0): "unreadable"}
 
 
-def test_without_the_clipped_folder(tmp_path: Path) -> None:
-    session = aind.write_session(tmp_path / "ecephys_1", STREAMS, **SHORT)
+def test_without_the_clipped_folder(tmp_path: Path, session: Path) -> None:
     shutil.rmtree(session / "ecephys" / "ecephys_clipped")
     report = planned(tmp_path, split_groups=False)
     assert len(names(report)) == 2
@@ -198,9 +207,8 @@ def test_a_regular_clock_stays_one(tmp_path: Path) -> None:
 
 
 def test_wavpack_without_its_codec_names_the_extra(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    session = aind.write_session(tmp_path / "ecephys_1", STREAMS, **SHORT)
     for folder in (store(session, AP), store(session, AP) / "traces_seg0"):
         for name in (".zarray", ".zmetadata"):
             if (folder / name).is_file():

@@ -1,7 +1,7 @@
 """Open Ephys binary sessions, as GUI 0.5, 0.6 and 1.0 write them.
 
-Facts come from the Open Ephys GUI manual, "Binary format": the folders, the files in them, and
-that 0.5 saves sample numbers as timestamps.npy where later versions save seconds.
+The folders and files are those that neo's OpenEphysBinaryRawIO reads; GUI 0.5 saves sample numbers
+as timestamps.npy where later versions save seconds.
 """
 
 from __future__ import annotations

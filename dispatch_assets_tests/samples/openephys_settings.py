@@ -1,7 +1,6 @@
 """The settings.xml of an Open Ephys session: its signal chains, probes and Record Nodes.
 
-Facts come from the Open Ephys GUI manual ("Neuropixels PXI", "Record Node", and what changed
-between GUI 0.5, 0.6 and 1.0).
+The elements are those that probeinterface reads of GUI 0.5, 0.6 and 1.0.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Open Ephys streams: what a Record Node saves, and how structure.oebin describes it.
 
-Facts come from the Open Ephys GUI manual, "Binary format" and "Neuropixels PXI".
+The fields are those that neo's OpenEphysBinaryRawIO reads.
 """
 
 from __future__ import annotations

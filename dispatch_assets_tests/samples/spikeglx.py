@@ -1,7 +1,6 @@
 """SpikeGLX runs: .bin/.meta pairs of imec probes, the NI device and the OneBox.
 
-Facts come from the SpikeGLX user manual, "Gates and triggers" and "Output file format"
-(billkarsh.github.io/SpikeGLX).
+Names and files are those that neo's SpikeGLXRawIO reads.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """What SpikeGLX writes to .meta files: items that agree with one another and with the probe.
 
-Facts come from the SpikeGLX pages "Metadata guides" (3A, 3B, 2.0/2020, 3.0) and "Imro tables"
-(billkarsh.github.io/SpikeGLX).
+The items are those that neo's SpikeGLXRawIO and probeinterface read.
 """
 
 from __future__ import annotations

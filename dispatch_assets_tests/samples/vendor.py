@@ -1,7 +1,7 @@
 """Recordings that SpikeInterface reads through a named reader: Intan, Neuroscope, raw binary.
 
-Facts come from Intan's "RHD2000 Application note: Data file formats" (the traditional, one-file
-format, version 2.0) and from the Neuroscope manual (neurosuite.sourceforge.net).
+The fields are those that neo's IntanRawIO (traditional format, version 2.0) and NeuroScopeRawIO
+read.
 """
 
 from __future__ import annotations
