@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from dispatch_assets.arguments import UPSTREAM_POSITIONS, add_parameters, params_from
@@ -32,12 +33,23 @@ def dispatch(parser: ArgumentParser, arguments: list[str]) -> int:
     if len(options.positional) > len(UPSTREAM_POSITIONS):
         raise ParameterError(f"unknown arguments {options.positional[len(UPSTREAM_POSITIONS) :]}")
     params = params_from(options, options.positional)
+    _check_results(options.data, options.results)
     with _Progress() as progress:
         report = core.dispatch(options.data, options.results, params, progress)
     print_report(report.entries, options.results, report.warnings)
     for path in report.stale_files:
         print(f"set aside a job whose recording is gone: {path}", file=sys.stderr)
     return report.exit_status
+
+
+def _check_results(data: str, results: str) -> None:
+    """Refuse a results folder that is none, or that would end up among the sessions."""
+    folder = Path(results).resolve()
+    if not results.strip() or (folder.exists() and not folder.is_dir()):
+        raise ParameterError("is no folder", f"--results {results!r}", "Name a folder")
+    if folder.is_relative_to(Path(data).resolve()):
+        what = "lies in the data folder, into which nothing is ever written"
+        raise ParameterError(what, f"--results {results!r}", "Name a folder outside of it")
 
 
 def plan(parser: ArgumentParser, arguments: list[str]) -> int:
@@ -49,12 +61,16 @@ def plan(parser: ArgumentParser, arguments: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print the inventory as JSON")
     add_parameters(parser)
     options = parser.parse_args(arguments)
+    params = params_from(options)
     with _Progress() as progress:
-        report = core.plan(options.data, params_from(options), progress)
+        report = core.plan(options.data, params, progress)
     if options.json:
         print(json.dumps([e.model_dump(mode="json") for e in report.entries], indent=2))
     else:
         print_report(report.entries)
+        sessions = {e.session_name for e in report.entries if e.status == "job"}
+        if len(sessions) > 1 and not params.multi_session:
+            print("To dispatch several sessions at once, say --multi-session.")
     return report.exit_status
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 
-from dispatch_assets.models import InventoryEntry
+from dispatch_assets.models import InventoryEntry, Reason
 
 
 def print_report(
@@ -25,7 +25,8 @@ def print_report(
         What a person should know about jobs, by recording name.
     """
     jobs = [e for e in entries if e.status == "job"]
-    skipped = [e for e in entries if e.status == "skipped"]
+    unknown = [e for e in entries if e.reason == Reason.NOT_RECOGNISED]
+    skipped = [e for e in entries if e.status == "skipped" and e not in unknown]
     failed = [e for e in entries if e.status == "failed"]
     if jobs:
         heads = ("session", "recording", "duration (s)", "channels", "LFP", "probe")
@@ -37,9 +38,14 @@ def print_report(
         print("\nNot sorted, as expected:")
         rows = ((f"  {e.session_name}", place(e), str(e.reason), e.message) for e in skipped)
         print(table((), rows))
+    if unknown:
+        print("\nNot recognised (`dispatch-assets formats PATH` says why; input 'spikeinterface'")
+        print("with a reader_type reads what no format recognises):")
+        print("\n".join(f"  {e.session_name} {place(e)}".rstrip() for e in unknown))
     _print_failures(failed)
     where = f" in {results}" if results else ""
-    print(f"\n{_count(jobs, 'job')}{where}, {len(skipped)} left out, {len(failed)} failed")
+    more = f", {len(unknown)} not recognised" if unknown else ""
+    print(f"\n{_count(jobs, 'job')}{where}, {len(skipped)} left out{more}, {len(failed)} failed")
     if not jobs:
         print("No recording can be sorted.", file=sys.stderr)
 

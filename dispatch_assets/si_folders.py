@@ -81,11 +81,21 @@ def files_of(path: Path, data_folder: Path, segment: int) -> tuple[Path, ...]:
     return (path, *(p for p in named if p.exists()))
 
 
-def damage(path: Path, segment: int) -> StreamError | None:
+def damage(path: Path, data_folder: Path, segment: int) -> StreamError | None:
     """Return what is missing from the traces or times of a segment, or None.
 
     A Zarr store would read missing chunks as zeros, a binary folder would do without the rest.
+    Any segment of what a JSON file points to counts: its own may be made of several.
     """
+    if path.is_dir():
+        return _damage_of_segment(path, segment)
+    folders = _named_paths(_load_json(path), _base_folder(path, data_folder))
+    numbers = ((f, _SEGMENT.search(p.name)) for f in folders if f.is_dir() for p in f.iterdir())
+    found = (_damage_of_segment(f, int(n[1])) for f, n in numbers if n is not None)
+    return next((d for d in found if d is not None), None)
+
+
+def _damage_of_segment(path: Path, segment: int) -> StreamError | None:
     arrays = [path / f"{kind}_seg{segment}" for kind in ("traces", "times")]
     n_missing = sum(zarr_store.n_missing_chunks(a) for a in arrays if (a / ".zarray").is_file())
     if n_missing:

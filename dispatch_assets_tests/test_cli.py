@@ -214,3 +214,25 @@ def test_as_a_command(data: Path, tmp_path: Path) -> None:
     version = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
     assert version.stdout.startswith("dispatch-assets ")
     assert subprocess.run(command, capture_output=True, check=False).returncode == 2
+
+
+@pytest.mark.parametrize("results", ["", "{data}/results", "{data}", "{file}"])
+def test_results_go_into_a_folder_outside_of_the_data(
+    data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], results: str
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("in the way")
+    before = sorted(data.iterdir())
+    where = results.format(data=data, file=file)
+    assert main(["dispatch", str(data), f"--results={where}"]) == 2
+    assert "--results" in capsys.readouterr().err
+    assert sorted(data.iterdir()) == before
+
+
+def test_plan_says_that_dispatch_will_need_the_flag(
+    two_sessions: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(two_sessions)]) == 0
+    assert "--multi-session" in capsys.readouterr().out
+    assert main(["plan", str(two_sessions), "--multi-session"]) == 0
+    assert "--multi-session" not in capsys.readouterr().out

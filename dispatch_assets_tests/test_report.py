@@ -77,3 +77,14 @@ def test_tables_are_aligned() -> None:
 def test_places() -> None:
     assert place(FAILED) == "experiment1 ProbeB recording2"
     assert place(LEFT_OUT) == "experiment1 NI"
+
+
+def test_what_is_no_session_is_not_called_expected(capsys: pytest.CaptureFixture[str]) -> None:
+    unknown = InventoryEntry(
+        status="skipped", session_name="notes", input_format="auto", reason=Reason.NOT_RECOGNISED
+    )
+    print_report([JOB, unknown])
+    out = capsys.readouterr().out
+    assert "Not sorted, as expected" not in out
+    assert "Not recognised" in out
+    assert out.splitlines()[-1] == "1 job, 0 left out, 1 not recognised, 0 failed"

@@ -191,6 +191,15 @@ class JobFiles:
         """Write a job, whole or not at all, and return its path or URL."""
         return str(self._folder.write(_job_stem(job.job_key), job.to_json()))
 
+    def is_made_from(self, key: str, fingerprint: str | None, parameters_hash: str) -> bool:
+        """Return whether a job's file is there and says that it was made from these."""
+        try:
+            job = self._folder.read(_job_stem(key))
+        except StoreError:
+            return False  # missing or damaged: it has to be written
+        made_from = isinstance(job, dict) and (job.get("fingerprint"), job.get("parameters_hash"))
+        return made_from == (fingerprint, parameters_hash)
+
     def read(self, key: str) -> SortingJob:
         """Return a job.
 

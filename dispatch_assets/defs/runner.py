@@ -140,7 +140,7 @@ def _due(
     shown = instance.event_log_storage.get_latest_tags_by_partition(
         _JOBS, dg.DagsterEventType.ASSET_MATERIALIZATION, [_DATA_VERSION]
     )
-    on_disk = JobFiles(settings.store).keys()
+    files = JobFiles(settings.store)
     due: list[str] = []
     fresh: list[str] = []
     for entry in entries:
@@ -148,7 +148,10 @@ def _due(
             continue
         key = str(entry.job_key)
         wanted = data_version(key, entry.fingerprint, parameters)
-        as_it_should_be = key in on_disk and shown.get(key, {}).get(_DATA_VERSION) == wanted
+        # the file counts too: several stores may share an instance
+        as_it_should_be = shown.get(key, {}).get(_DATA_VERSION) == wanted and files.is_made_from(
+            key, entry.fingerprint, parameters
+        )
         (fresh if as_it_should_be else due).append(key)
     return due, fresh
 

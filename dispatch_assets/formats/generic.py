@@ -106,14 +106,16 @@ def _read_datasets(root: Path, data_folder: Path, *, anywhere: bool) -> Iterator
         loaded = functools.partial(si_folders.load, path, data_folder, anywhere=anywhere)
         files = functools.partial(si_folders.files_of, path, data_folder)
         opened = _opened(f"block{block}", "stream0", loaded, files, probe_file=None)
-        yield _with_damage(opened, path) if isinstance(opened, SourceRecording) else opened
+        if isinstance(opened, SourceRecording):
+            opened = _with_damage(opened, path, data_folder)
+        yield opened
         block += 1
 
 
-def _with_damage(source: SourceRecording, path: Path) -> SourceRecording:
+def _with_damage(source: SourceRecording, path: Path, data_folder: Path) -> SourceRecording:
     with reading(path):
         segments = tuple(
-            replace(s, problem=si_folders.damage(path, s.index) or s.problem)
+            replace(s, problem=si_folders.damage(path, data_folder, s.index) or s.problem)
             for s in source.segments
         )
     return replace(source, segments=segments)

@@ -59,6 +59,16 @@ def test_job_that_was_written_but_never_shown_is_written_again(place: Lab) -> No
     assert written(place) == KEYS
 
 
+def test_stores_that_share_an_instance_do_not_vouch_for_each_other(
+    place: Lab, tmp_path: Path
+) -> None:
+    clipped = DispatchParams(debug=True, debug_duration=0.01)
+    runner.materialize(place.data, tmp_path / "a", clipped)
+    runner.materialize(place.data, tmp_path / "b")
+    assert list(runner.materialize(place.data, tmp_path / "a").written) == KEYS
+    assert not JobFiles(str(tmp_path / "a")).read(ALPHA).debug
+
+
 def test_faults_are_in_the_summary_and_set_the_exit_status(place: Lab) -> None:
     place.damage(BETA[1])
     summary = runner.materialize(place.data, place.store)

@@ -172,6 +172,18 @@ def test_a_store_with_a_missing_chunk_fails(tmp_path: Path) -> None:
     assert reasons(planned(tmp_path)) == {("block0", "stream0", 0): "truncated"}
 
 
+def test_json_that_points_to_a_damaged_recording(tmp_path: Path) -> None:
+    from spikeinterface.core import load
+
+    store = generic.write_zarr(tmp_path / "raw" / "x.zarr", **SHORT)
+    (tmp_path / "t").mkdir()
+    load(store).dump_to_json(tmp_path / "t" / "rec.json", relative_to=tmp_path)
+    assert len(names(planned(tmp_path, sessions="t"))) == 1
+    (store / "traces_seg0" / "0.0").unlink()
+    report = planned(tmp_path, sessions="t")
+    assert reasons(report) == {("block0", "stream0", 0): "truncated"}
+
+
 def test_a_recording_without_a_probe_fails(tmp_path: Path) -> None:
     generic.write_binary_folder(tmp_path / "s" / "a", probe=False, **SHORT)
     report = planned(tmp_path)
