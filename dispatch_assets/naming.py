@@ -11,8 +11,6 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable
 
 from dispatch_assets.errors import NamingError
 
@@ -131,16 +129,6 @@ def parse_job_key(key: str) -> tuple[str, str]:
 def job_file_name(key: str) -> str:
     """Return the file name of a job: consumers look for JSON files with "job" in their name."""
     return f"job_{key}.json"
-
-
-def indistinct(names: Iterable[str]) -> set[str]:
-    """Return the names that another one equals once letter case is ignored.
-
-    Such names share one file on macOS and Windows, so both are refused.
-    """
-    names = list(names)
-    counts = Counter(name.casefold() for name in names)
-    return {name for name in names if counts[name.casefold()] > 1}
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:

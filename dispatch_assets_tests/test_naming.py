@@ -14,7 +14,6 @@ from dispatch_assets.naming import (
     MAX_KEY_LENGTH,
     clean,
     escape,
-    indistinct,
     job_key,
     natural_key,
     parse_job_key,
@@ -117,12 +116,6 @@ def test_cleaning_keeps_ordinary_names() -> None:
     assert clean("Record Node 101#Neuropix-PXI-100.ProbeA-AP") == (
         "Record Node 101#Neuropix-PXI-100.ProbeA-AP"
     )
-
-
-@given(st.lists(st.text(alphabet="aAbB1", min_size=1, max_size=3), max_size=8))
-def test_indistinct_finds_exactly_the_names_that_differ_in_case_only(words: list[str]) -> None:
-    folded = [w.casefold() for w in words]
-    assert indistinct(words) == {w for w in words if folded.count(w.casefold()) > 1}
 
 
 def test_numbers_sort_by_value() -> None:
