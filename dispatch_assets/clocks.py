@@ -11,6 +11,7 @@ import numpy as np
 from dispatch_assets.input_format import SourceSegment
 from dispatch_assets.models import Discontinuity, SegmentClock, TimestampReport
 from dispatch_assets.npy import npy_length, npy_reader
+from dispatch_assets.open_ephys_dats import OPENED_ALONE
 from dispatch_assets.recording_json import has_times_set_by_hand
 from dispatch_assets.timestamps import (
     CHUNK_SAMPLES,
@@ -47,7 +48,10 @@ def timestamp_report(
             segments=clocks,
         )
     if not any(c.explicit for c in clocks):
-        message = "The recording has a regular clock."
+        alone = [a for i in range(len(segments)) if (a := _opened_alone(recording, i))]
+        message = " ".join(
+            ["The recording has a regular clock.", *(f"Opened alone; {a}." for a in alone)]
+        )
         return TimestampReport(verdict="regular", message=message, segments=clocks)
     if skip:
         message = "The timestamps were kept without being checked, as requested."
@@ -61,7 +65,8 @@ def _clock(
 ) -> SegmentClock:
     n_samples = recording.get_num_samples(segment)
     lost = _lost_samples(source.sample_numbers) if source.sample_numbers is not None else []
-    if skip:
+    left_behind = _left_behind(recording, segment)
+    if skip and left_behind is None:
         explicit = recording.has_time_vector(segment)
         return SegmentClock(
             n_samples=n_samples, explicit=explicit, checked=False, lost_samples=lost
@@ -86,10 +91,33 @@ def _clock(
         )
     rate_hz = float(recording.get_sampling_frequency())
     clock = check_times(read, n_samples, n_samples, rate_hz)
-    reason = clock.reset_reason
-    if reason is None and has_times_set_by_hand(recording):
-        reason = "they were set by hand, and a job holds no time vector"
-    return clock.model_copy(update={"lost_samples": lost, "reset_reason": reason})
+    if clock.reset_reason is None and left_behind is not None:
+        update = {"reset_reason": left_behind, "clock_anchors": _anchors(read, clock)}
+        clock = clock.model_copy(update=update)
+    return clock.model_copy(update={"lost_samples": lost})
+
+
+def _left_behind(recording: BaseRecording, segment: int) -> str | None:
+    """Return why a job cannot hold the times that a segment has in memory, or None if it can."""
+    alone = _opened_alone(recording, segment)
+    if alone is not None and recording.has_time_vector(segment):
+        return f"a stream that is opened alone leaves its timestamps behind; {alone}"
+    if has_times_set_by_hand(recording):
+        return "they were set by hand, and a job holds no time vector"
+    return None
+
+
+def _opened_alone(recording: BaseRecording, segment: int) -> str | None:
+    reasons = recording.get_annotation(OPENED_ALONE)
+    known = isinstance(reasons, list) and segment < len(reasons)  # it may come from a JSON file
+    return str(reasons[segment]) if known and reasons[segment] else None
+
+
+def _anchors(read: ReadTimes, clock: SegmentClock) -> list[tuple[int, float]]:
+    """Return the times of a sound clock at chunk borders and on both sides of small breaks."""
+    breaks = (s for d in clock.discontinuities for s in (d.sample - 1, d.sample))
+    samples = {*range(0, clock.n_samples, CHUNK_SAMPLES), clock.n_samples - 1, *breaks}
+    return [(s, float(read(s, s + 1)[0])) for s in sorted(samples)]
 
 
 def _reader_of_times(recording: BaseRecording, segment: int) -> ReadTimes | None:

@@ -1,7 +1,8 @@
 """Open Ephys binary sessions: which streams are to be sorted, and how they open.
 
-An experiment is a block, a recording is a segment. Every recording folder is opened by itself:
-what is broken or different in one does not concern the others.
+An experiment is a block, a recording is a segment. Every recording folder is opened by itself,
+and every stream of one that is damaged: what is broken or different in one does not concern the
+others.
 Used by the formats ``openephys`` and ``aind`` (uncompressed sessions).
 """
 
@@ -11,14 +12,12 @@ import functools
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch_assets.errors import SessionError, StreamError
 from dispatch_assets.input_format import (
-    FIX_OR_MOVE,
     SkippedStream,
     Source,
     SourceRecording,
@@ -27,6 +26,7 @@ from dispatch_assets.input_format import (
 )
 from dispatch_assets.models import Reason
 from dispatch_assets.naming import natural_key
+from dispatch_assets.open_ephys_dats import OPENED_ALONE, open_dat, why_not_whole
 from dispatch_assets.open_ephys_folders import (
     RecordingFolder,
     Stream,
@@ -163,38 +163,64 @@ class _Opener:
         from spikeinterface.core import append_recordings
 
         parts = [self._segment(i) for i in positions]
+        if len(parts) == 1:
+            return parts[0]
         with reading(self.streams[positions[0]].path):
-            return parts[0] if len(parts) == 1 else append_recordings(parts)
+            joined = append_recordings(parts)
+            alone = [(p.get_annotation(OPENED_ALONE) or [None])[0] for p in parts]
+            if any(alone):  # annotations are those of the first part otherwise
+                joined.annotate(**{OPENED_ALONE: alone})
+            return joined
 
     def _open(self, position: int) -> BaseRecording:
         from spikeinterface.extractors import read_openephys
 
         stream = self.streams[position]
-        with reading(stream.path), _naming_the_cause(stream):
-            recording = read_openephys(
-                stream.folder.path,
-                stream_name=stream.name,
-                load_sync_timestamps=stream.sync_times is not None and stream.folder.node != "",
-            )
-            settings = stream.folder.settings
-            if not recording.has_probe():
-                attach_neuropixels_probe(recording, settings, _name_by_probe(stream))
-            elif is_ambiguous(settings, stream.name):
-                attach_neuropixels_probe(recording, settings, stream.name)
-            return recording
+        try:
+            with reading(stream.path):
+                recording = read_openephys(
+                    stream.folder.path,
+                    stream_name=stream.name,
+                    load_sync_timestamps=stream.sync_times is not None and stream.folder.node != "",
+                )
+        except StreamError as e:
+            recording = open_dat(stream, why_not_whole(stream.folder, e))
+        _attach_probe(recording, stream)
+        return recording
 
 
-@contextmanager
-def _naming_the_cause(stream: Stream) -> Iterator[None]:
-    """Say which file is damaged: neo opens all streams and events of a recording, or none."""
+def _attach_probe(recording: BaseRecording, stream: Stream) -> None:
+    """Attach the stream's probe where SpikeInterface has not, or may have taken another one.
+
+    Raises
+    ------
+    StreamError
+        If there is none that is certainly its own.
+    """
+    settings, alone = stream.folder.settings, recording.get_annotation(OPENED_ALONE)
+    if recording.has_probe() and not is_ambiguous(settings, stream.name):
+        return
     try:
-        yield
-    except Exception:
-        cause = first_damage(stream.folder)
-        if cause is None:
-            raise
-        what = f"cannot be read because of another file: {cause.where}: {cause.what}"
-        raise StreamError(what, stream.path, FIX_OR_MOVE, Reason.UNREADABLE) from cause
+        with reading(settings):
+            attached = attach_neuropixels_probe(recording, settings, _name_by_probe(stream))
+    except StreamError as e:
+        what = f"no probe can be made of {settings.name}, which {e.what}"
+        raise _no_probe(stream, what) from e
+    if not attached and (alone or recording.has_probe()):
+        cause = f" ({alone[0]})" if alone else ""
+        raise _no_probe(stream, f"{settings.name} has no probe that is certainly its own{cause}")
+
+
+def _no_probe(stream: Stream, what: str) -> StreamError:
+    """Return the error of a stream without a probe; SpikeInterface alone cannot open it either."""
+    mended = "correct settings.xml. Or move that file out of the session, then"
+    if first_damage(stream.folder) is not None:
+        mended = "first mend the damaged file or move its folder out of the session; then"
+    remedy = (
+        f"Sorting needs the contacts' positions: {mended} read the session with input "
+        "'spikeinterface' and give a probeinterface JSON file as probe_paths"
+    )
+    return StreamError(what, stream.path, remedy, Reason.NO_PROBE)
 
 
 def _name_by_probe(stream: Stream) -> str:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -128,54 +129,106 @@ def streams(folder: RecordingFolder) -> list[Stream]:
         ]
 
 
-def _missing(stream: Stream) -> StreamError | None:
-    dat = stream.path / "continuous.dat"
-    if dat.is_file():
-        return None
+def channel_descriptions(stream: Stream) -> list[dict[str, Any]]:
+    """Return what structure.oebin says of a stream's channels, in the order of the data."""
+    oebin = stream.folder.path / "structure.oebin"
+    folder = stream.path.name
+    with reading(oebin):
+        structure: dict[str, Any] = json.loads(oebin.read_text(encoding="utf-8"))
+        found = (s for s in structure["continuous"] if s["folder_name"].split("/")[0] == folder)
+        channels: list[dict[str, Any]] = next(found)["channels"]
+    return channels
+
+
+def _missing(stream: Stream) -> StreamError:
     what = "structure.oebin names this stream, but its file is missing"
-    return StreamError(what, dat, FIX_OR_MOVE, Reason.MISSING_FILE)
+    return StreamError(what, stream.path / "continuous.dat", FIX_OR_MOVE, Reason.MISSING_FILE)
+
+
+def _cut(stream: Stream) -> StreamError:
+    dat = stream.path / "continuous.dat"
+    n_channels = len(stream.channel_names)
+    what = f"{dat.stat().st_size} bytes are not a whole number of samples of {n_channels} channels"
+    return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED)
+
+
+def _no_counter(stream: Stream) -> StreamError:
+    what = "is missing, so that nothing says how many samples there should be"
+    return StreamError(what, stream.path / "sample_numbers.npy", FIX_OR_MOVE, Reason.MISSING_FILE)
 
 
 def check_files(stream: Stream) -> tuple[StreamError | None, str | None]:
     """Compare the lengths of a stream's files: a problem of the data, one of the times."""
     try:
-        return _compare_lengths(stream)
+        problem = _data_problem(stream)
+        return (problem, None) if problem is not None else (None, _times_problem(stream))
     except StreamError as e:
         return e, None
 
 
-def _compare_lengths(stream: Stream) -> tuple[StreamError | None, str | None]:
-    dat, n_channels = stream.path / "continuous.dat", len(stream.channel_names)
-    missing = _missing(stream)
-    if missing is not None:
-        return missing, None
-    size = dat.stat().st_size
-    n_samples, rest = divmod(size, n_channels * _BYTES_PER_SAMPLE)
+def _n_samples(stream: Stream) -> tuple[int, int]:
+    """Return the number of whole samples of the data, and how many bytes are left over."""
+    size = (stream.path / "continuous.dat").stat().st_size
+    return divmod(size, len(stream.channel_names) * _BYTES_PER_SAMPLE)
+
+
+def _data_problem(stream: Stream) -> StreamError | None:
+    dat, counter = stream.path / "continuous.dat", stream.sample_numbers
+    if not dat.is_file():
+        return _missing(stream)
+    n_samples, rest = _n_samples(stream)
     if rest:
-        what = f"{size} bytes are not a whole number of samples of {n_channels} channels"
-        return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED), None
-    counter, times = stream.sample_numbers, stream.sync_times
+        return _cut(stream)
     if counter is not None and n_samples < (n_counted := npy_length(counter)):
         what = f"{n_samples} samples on disk, {n_counted} according to {counter.name}"
-        return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED), None
+        return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED)
     if n_samples == 0:
-        return StreamError("the stream has no samples", dat, "", Reason.EMPTY), None
-    n_times = npy_length(times) if times is not None else n_samples
-    if n_times != n_samples:
-        return None, f"{n_times} timestamps for {n_samples} samples"
-    return None, None
+        return StreamError("the stream has no samples", dat, "", Reason.EMPTY)
+    return _no_counter(stream) if counter is None else None
+
+
+def _times_problem(stream: Stream) -> str | None:
+    n_samples, _ = _n_samples(stream)
+    n_times = npy_length(stream.sync_times) if stream.sync_times is not None else n_samples
+    return f"{n_times} timestamps for {n_samples} samples" if n_times != n_samples else None
 
 
 def first_damage(folder: RecordingFolder) -> StreamError | None:
-    """Return what is wrong with the first damaged file of a recording, or None."""
+    """Return what is wrong with the first file that keeps neo from opening a recording folder.
+
+    neo 0.14 (``rawio/openephysbinaryrawio.py``) opens the data and the sample counter of every
+    stream, and all arrays of the events, which must have timestamps.
+    """
+    return next(chain(_damaged_streams(folder), _damaged_events(folder)), None)
+
+
+def _damaged_streams(folder: RecordingFolder) -> Iterator[StreamError]:
     for stream in streams(folder):
-        problem, _ = check_files(stream)
-        if problem is not None and problem.reason != Reason.EMPTY:
-            return problem
-    for file in sorted(folder.path.rglob("*.npy")):
-        try:
-            npy_length(file)
-        except StreamError as e:
-            if e.reason != Reason.REFUSED:
-                return e
-    return None
+        if not stream.path.is_dir():
+            continue  # neo does without it
+        dat, counter = stream.path / "continuous.dat", stream.sample_numbers
+        if not dat.is_file():
+            yield _missing(stream)
+        elif dat.stat().st_size % _BYTES_PER_SAMPLE:  # neo takes any even number for data
+            yield _cut(stream)
+        if counter is None:
+            yield _no_counter(stream)
+        else:
+            yield from _damaged_array(counter)
+
+
+def _damaged_events(folder: RecordingFolder) -> Iterator[StreamError]:
+    arrays = sorted((folder.path / "events").rglob("*.npy"))
+    for file in arrays:
+        yield from _damaged_array(file)
+    for events in sorted({f.parent for f in arrays}):
+        if not (events / "timestamps.npy").is_file():
+            what = "is missing, though there are other arrays of these events"
+            yield StreamError(what, events / "timestamps.npy", FIX_OR_MOVE, Reason.MISSING_FILE)
+
+
+def _damaged_array(file: Path) -> Iterator[StreamError]:
+    try:
+        npy_length(file)
+    except StreamError as e:
+        yield e

@@ -5,13 +5,16 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import sys
+import tomllib
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from dispatch_assets_tests.formats.contract import SECONDS, InputFormatContract, copy
+from dispatch_assets_tests.formats.contract import SECONDS, InputFormatContract
+from dispatch_assets_tests.formats.tampering import copy
 from dispatch_assets_tests.outcome import (
     dispatched,
     loaded,
@@ -206,7 +209,7 @@ def test_a_regular_clock_stays_one(tmp_path: Path) -> None:
     assert (job.timestamps.verdict, job.skip_times) == ("regular", False)
 
 
-def test_wavpack_without_its_codec_names_the_extra(
+def test_wavpack_without_its_codec_says_how_to_install_it(
     tmp_path: Path, session: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for folder in (store(session, AP), store(session, AP) / "traces_seg0"):
@@ -221,7 +224,9 @@ def test_wavpack_without_its_codec_names_the_extra(
     report = planned(tmp_path, split_groups=False)
     assert names(report) == [f"experiment1_{FOUR}_recording1"]
     (entry,) = [e for e in report.entries if e.status == "failed"]
-    assert "dispatch_assets[wavpack]" in entry.message
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    (requirement,) = pyproject["project"]["optional-dependencies"]["wavpack"]
+    assert f"{sys.executable} -m pip install '{requirement}'" in entry.message
 
 
 @pytest.mark.filterwarnings("ignore:Multi-threading is supported for wavpack")

@@ -176,12 +176,7 @@ def test_a_stream_without_its_data_fails_alone(tmp_path: Path, fault: str) -> No
     report = planned(tmp_path)
     reason = "missing_file" if fault == "not_on_disk" else "truncated"
     failed = {("experiment1", f"{PXI}ProbeB", 0): reason}
-    if fault == "odd":  # neo opens no stream of such a folder; the message names the culprit
-        failed["experiment1", AP, 0] = "unreadable"
-        (entry,) = [e for e in report.entries if e.reason == "unreadable"]
-        assert "ProbeB/continuous.dat: 179999 bytes" in entry.message
-    else:
-        assert names(report) == [f"experiment1_{AP}_recording1"]
+    assert names(report) == [f"experiment1_{AP}_recording1"]
     assert reasons(report) == failed
 
 
@@ -189,15 +184,21 @@ def test_a_stream_without_its_data_fails_alone(tmp_path: Path, fault: str) -> No
     "file",
     ["continuous/NI-DAQmx-112.PXIe-6341/sample_numbers.npy", "events/MessageCenter/timestamps.npy"],
 )
-def test_a_damaged_neighbour_is_named(tmp_path: Path, file: str) -> None:
+def test_a_damaged_neighbour_stops_no_stream_and_is_named(tmp_path: Path, file: str) -> None:
     session = write(tmp_path, [*ONE, ni_stream()], experiments={1: (1, 2)})
+    _, before = dispatched(tmp_path)
     path = session / "Record Node 101" / "experiment1" / "recording1" / file
     path.write_bytes(path.read_bytes()[:100])
-    report = planned(tmp_path)
     # neo opens all streams and events of a recording or none
-    assert names(report) == [f"experiment1_{AP}_recording2"]
-    (entry,) = [e for e in report.entries if e.status == "failed"]
-    assert f"because of another file: {path}" in entry.message
+    report, jobs = dispatched(tmp_path)
+    assert list(jobs) == [f"experiment1_{AP}_recording1", f"experiment1_{AP}_recording2"]
+    assert report.exit_status == 0
+    dat = stream_folder(session, AP) / "continuous.dat"
+    traces = np.fromfile(dat, np.int16).reshape(3000, -1)
+    first, second = jobs.values()
+    np.testing.assert_array_equal(loaded(first, tmp_path).get_traces(), traces)
+    assert f"because of another file: {path}" in first.warnings[0]
+    assert second == before[second.recording_name]
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
