@@ -44,9 +44,8 @@ def recording_to_dict(recording: BaseRecording, data_folder: Path) -> dict[str, 
     from spikeinterface.core.core_tools import SIJsonEncoder
 
     described = recording.to_dict(recursive=True)
-    for times in described.get("times_kwargs", ()):
-        if times["time_vector"] is not None:  # set by hand; a vector would be megabytes of JSON
-            times.update(t_start=float(times["time_vector"][0]), time_vector=None)
+    for times in _times_set_by_hand(described):  # a vector would be megabytes of JSON
+        times.update(t_start=float(times["time_vector"][0]), time_vector=None)
     properties = described["properties"]
     for name in _KEPT_PROPERTIES:
         if recording.get_property(name) is not None:
@@ -113,8 +112,14 @@ def relative_path(path: Path, data_folder: Path) -> str:
 
 def has_times_set_by_hand(recording: BaseRecording) -> bool:
     """Return whether a segment's time vector exists in memory only, so that it gets lost."""
-    times = recording.to_dict().get("times_kwargs", ())
-    return any(t["time_vector"] is not None for t in times)
+    return next(_times_set_by_hand(recording.to_dict(recursive=True)), None) is not None
+
+
+def _times_set_by_hand(described: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield the times that hold a vector, of a recording and of all that it is made from."""
+    yield from (t for t in described.get("times_kwargs", ()) if t["time_vector"] is not None)
+    for parent in _parents(described["kwargs"]):
+        yield from _times_set_by_hand(parent)
 
 
 def check_trusted(described: object, where: object) -> None:

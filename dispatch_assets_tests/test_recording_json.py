@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from spikeinterface.core import append_recordings
+from spikeinterface.core import load as load_folder
 
 from dispatch_assets.errors import UntrustedDataError
 from dispatch_assets.recording_json import (
@@ -16,9 +19,14 @@ from dispatch_assets.recording_json import (
     recording_to_dict,
     relative_path,
 )
-from dispatch_assets_tests.formats.contract import longest_list
+from dispatch_assets_tests.formats.contract_jobs import longest_list
 from dispatch_assets_tests.samples import generic
 
+DERIVED = {
+    "channels": lambda r: r.select_channels(r.channel_ids[:4]),
+    "slice": lambda r: r.frame_slice(start_frame=10, end_frame=5000),
+    "segments": lambda r: append_recordings([r]),
+}
 SLICE = "spikeinterface.core.frameslicerecording.FrameSliceRecording"
 
 
@@ -37,9 +45,6 @@ def load(described: dict[str, Any], data: Path) -> Any:
 
 
 def test_a_chain_of_slices_comes_back_equal(folder: Path) -> None:
-    from spikeinterface.core import append_recordings
-    from spikeinterface.core import load as load_folder
-
     whole = load_folder(folder)
     first = whole.select_segments([0]).frame_slice(start_frame=100, end_frame=4000)
     joined = append_recordings([first, whole.select_segments([1])])
@@ -148,3 +153,18 @@ def test_everything_else_is_not(name: str, depth: int) -> None:
 def test_pickles_are_not_trusted(path: str) -> None:
     with pytest.raises(UntrustedDataError, match="pickle"):
         check_trusted({"class": SLICE, "kwargs": {"file_path": [path]}}, "x.json")
+
+
+@pytest.mark.parametrize("derive", DERIVED.values(), ids=DERIVED)
+def test_times_set_by_hand_stay_out_of_whatever_is_made_from_it(
+    folder: Path, derive: Callable[[Any], Any]
+) -> None:
+    recording = load_folder(folder).select_segments([1])
+    recording.set_times(np.arange(6000) / 30000.0 + 77.0)
+
+    derived = derive(recording)
+
+    assert has_times_set_by_hand(derived)
+    described = recording_to_dict(derived, folder.parents[1])
+    assert longest_list(described) < 100
+    assert load(described, folder.parents[1]).get_num_samples(0) == derived.get_num_samples(0)
