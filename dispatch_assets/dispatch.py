@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dispatch_assets.discovery import Discovery, discover
+from dispatch_assets.entries import settle_lfp
 from dispatch_assets.errors import AmbiguousSessionsError, DispatchError
 from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import InventoryEntry, Reason, SortingJob, dump_json
@@ -17,8 +18,9 @@ from dispatch_assets.params import AUTO, DispatchParams
 from dispatch_assets.planning import SessionPlan, plan_session
 from dispatch_assets.store import JsonFolder
 
-INVENTORY_NAME = "inventory"  # not "jobs": consumers take every *job*.json for a job
-STALE_FOLDER = "stale"
+ASIDE = ".dispatch"
+"""Folder for what is no job: the upstream pipeline hands every visible entry to a later step."""
+INVENTORY_NAME, STALE_FOLDER = "inventory", "stale"
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def dispatch(
     data_folder
         Folder of sessions, or one session.
     results_folder
-        Where ``job_<key>.json`` and ``inventory.json`` go; made if missing.
+        Where ``job_<key>.json`` and ``.dispatch/inventory.json`` go; made if missing.
     params
         What to dispatch, and how.
     on_session
@@ -102,20 +104,24 @@ def dispatch(
     """
     found = discover(data_folder, params)
     _refuse_several(found, params, data_folder)
-    folder, entries, written = JsonFolder(results_folder), [], {}
+    folder, written = JsonFolder(results_folder), dict[str, str]()
+    entries: list[InventoryEntry] = []
     warnings: dict[str, list[str]] = {}
     for session in found.sessions:
         on_session(session.name)
         plan_ = plan_session(session, params)
+        built = list[InventoryEntry]()
         for entry, job in build_jobs(plan_, params):
-            entries.append(entry)
+            built.append(entry)
             if job is not None:
                 name = job_file_name(job.job_key).removesuffix(".json")
                 written[job.job_key] = str(folder.write(name, job.to_json()))
                 warnings |= {job.recording_name: job.warnings} if job.warnings else {}
+        entries += settle_lfp(built, plan_.ap_of)
     stale = _set_aside(Path(results_folder), found, params, written)
     report = Report((*entries, *found.others), written, warnings, tuple(stale))
-    folder.write(INVENTORY_NAME, dump_json([e.model_dump(mode="json") for e in report.entries]))
+    inventory = dump_json([e.model_dump(mode="json") for e in report.entries])
+    JsonFolder(Path(results_folder) / ASIDE).write(INVENTORY_NAME, inventory)
     return report
 
 
@@ -174,8 +180,8 @@ def _set_aside(
         gone = place == found.scanned and params.input in (AUTO, input_format)
         if str(file) in written.values() or not (session in names or gone):
             continue
-        target = results / STALE_FOLDER / file.name
-        target.parent.mkdir(exist_ok=True)
+        target = results / ASIDE / STALE_FOLDER / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
         file.replace(target)
         moved.append(str(target))
     return moved

@@ -14,7 +14,7 @@ from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import InventoryEntry, SortingJob
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import PlannedJob
-from dispatch_assets_tests.formats.contract import copy, reverse_directories, snapshot
+from dispatch_assets_tests.formats.tampering import copy, reverse_directories, snapshot
 from dispatch_assets_tests.samples import generic, payload
 
 SMALL: dict[str, Any] = {"seconds": (0.05,), "n_channels": 4}
@@ -37,7 +37,7 @@ def data(written: Path, tmp_path: Path) -> Path:
 
 
 def jobs_in(results: Path) -> list[str]:
-    return sorted(p.name for p in results.glob("*.json") if p.name != "inventory.json")
+    return sorted(p.name for p in results.glob("*.json"))
 
 
 A = ["job_a~~block0_stream0_recording1.json", "job_a~~block1_stream0_recording1.json"]
@@ -49,7 +49,9 @@ def test_results_are_jobs_and_an_inventory(data: Path, tmp_path: Path) -> None:
     report = dispatch(data, tmp_path / "deep" / "results", MULTI, seen.append)
     assert seen == ["a", "b"]
     assert jobs_in(tmp_path / "deep" / "results") == A + B
-    inventory = json.loads((tmp_path / "deep" / "results" / "inventory.json").read_text())
+    inventory = json.loads(
+        (tmp_path / "deep" / "results" / ".dispatch" / "inventory.json").read_text()
+    )
     assert [InventoryEntry.model_validate(e) for e in inventory] == list(report.entries)
     for path in report.job_files.values():
         SortingJob.model_validate_json(Path(path).read_text())
@@ -64,8 +66,10 @@ def test_the_same_data_give_the_same_bytes(
     reverse_directories(monkeypatch)
     dispatch(data, tmp_path / "two", MULTI)
     monkeypatch.undo()
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    names = [p.relative_to(tmp_path / "one") for p in (tmp_path / "one").rglob("*.json")]
+    assert len(names) > 1
+    for name in names:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
 def test_several_sessions_must_be_wanted(data: Path, tmp_path: Path) -> None:
@@ -82,8 +86,8 @@ def test_a_job_whose_recording_is_gone_is_set_aside(data: Path, tmp_path: Path) 
     (data / "a" / "y").rename(tmp_path / "y")
     report = dispatch(data, results, MULTI)
     assert jobs_in(results) == [A[0], *B]
-    assert report.stale_files == (str(results / "stale" / A[1]),)
-    assert (results / "stale" / A[1]).exists()
+    assert report.stale_files == (str(results / ".dispatch" / "stale" / A[1]),)
+    assert (results / ".dispatch" / "stale" / A[1]).exists()
     (tmp_path / "y").rename(data / "a" / "y")
     assert dispatch(data, results, MULTI).stale_files == ()
     assert jobs_in(results) == A + B
