@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from dispatch_assets.entries import stray_entry
 from dispatch_assets.errors import DataRootError, DispatchError, ParameterError
 from dispatch_assets.formats import FORMATS, by_name
 from dispatch_assets.input_format import Evidence, InputFormat
@@ -18,6 +19,8 @@ from dispatch_assets.si_readers import reader_sessions
 from dispatch_assets.zarr_store import is_zarr
 
 _NEEDS_PARAMETERS = "spikeinterface"  # sessions come from spikeinterface_info, not from the folder
+_IN_SESSIONS = (".bin", ".cbin", ".dat", ".meta", ".npy", ".oebin", ".raw", ".xml")
+_MAX_DEPTH = 4  # of such a file in the smallest folder that is recognised as its session
 
 
 @dataclass(frozen=True)
@@ -53,9 +56,9 @@ def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Dis
     Raises
     ------
     DataRootError
-        If the folder is missing or cannot be listed.
+        If the folder is missing or cannot be listed, or is a file of a session.
     ParameterError
-        If the input format or a named session does not exist.
+        If the input format, a named session or SpikeInterface's reader does not exist.
     """
     root = _absolute(data_folder)
     if not root.exists():
@@ -101,6 +104,8 @@ def _scan(
 ) -> tuple[list[Found], list[InventoryEntry]]:
     if params.nwb_files:
         return _named_files(params.nwb_files, root), []
+    if root.is_file():
+        _refuse_part_of_session(root, wanted)
     if root.is_file() or any(_is_session_itself(f, root) for f in wanted):
         entries = [root]
     else:
@@ -115,7 +120,7 @@ def _scan(
         try:
             found += _sessions_of(entry, *matches[0])
         except (DispatchError, OSError) as e:
-            others.append(_unlisted(entry, matches[0][0], e))
+            others.append(stray_entry(entry, matches[0][0].name, Reason.UNREADABLE, str(e)))
     return found, others
 
 
@@ -131,6 +136,18 @@ def _entries(root: Path) -> list[Path]:
 def _is_session_itself(input_format: InputFormat, root: Path) -> bool:
     verdict = _detect(input_format, root)
     return verdict.found and not verdict.nested
+
+
+def _refuse_part_of_session(file: Path, wanted: tuple[InputFormat, ...]) -> None:
+    """Name the session folder to somebody who gives one of its files."""
+    session = None
+    for i, folder in enumerate(file.parents if file.suffix in _IN_SESSIONS else ()):
+        if any(_is_session_itself(f, folder) for f in wanted):
+            session = folder
+        elif session is not None or i == _MAX_DEPTH:  # looking into folders far up takes time
+            break
+    if session is not None:
+        raise DataRootError("is one file of a session", file, f"Give the session folder: {session}")
 
 
 def _detect(input_format: InputFormat, path: Path) -> Evidence:
@@ -162,25 +179,24 @@ def _named_files(files: list[str], root: Path) -> list[Found]:
 
 
 def _unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntry:
+    name = wanted[0].name if len(wanted) == 1 else AUTO
+    if entry.suffix in (".pkl", ".pickle"):
+        message = f"{entry}: a pickle; nothing is unpickled, ever."
+        return stray_entry(entry, name, Reason.REFUSED, message)
+    for input_format in wanted:
+        try:
+            file = input_format.remains(entry)
+        except OSError as e:
+            message = f"{entry}: cannot be looked through ({e.strerror}). Check its permissions."
+            return stray_entry(entry, name, Reason.UNREADABLE, message)
+        if file is not None:
+            what = f"belongs to a session of format {input_format.name}, which is not recognised"
+            why = _detect(input_format, entry).why
+            remedy = "Copy it again from the rig, or move it out of the data folder"
+            message = f"{file}: {what} ({why}). {remedy}."
+            return stray_entry(entry, input_format.name, Reason.UNREADABLE, message)
     reasons = "; ".join(f"{f.name}: {_detect(f, entry).why}" for f in wanted)
-    pickle = entry.suffix in (".pkl", ".pickle")
-    return InventoryEntry(
-        status="failed" if pickle else "skipped",
-        session_name=entry.name,
-        input_format=wanted[0].name if len(wanted) == 1 else AUTO,
-        reason=Reason.REFUSED if pickle else Reason.NOT_RECOGNISED,
-        message=f"{entry}: a pickle; nothing is unpickled, ever." if pickle else reasons,
-    )
-
-
-def _unlisted(entry: Path, input_format: InputFormat, error: Exception) -> InventoryEntry:
-    return InventoryEntry(
-        status="failed",
-        session_name=entry.name,
-        input_format=input_format.name,
-        reason=Reason.UNREADABLE,
-        message=str(error),
-    )
+    return stray_entry(entry, name, Reason.NOT_RECOGNISED, reasons)
 
 
 def _named_apart(found: list[Found], root: Path, given: Path) -> list[Session]:

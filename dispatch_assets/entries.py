@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
 from dispatch_assets import naming
 from dispatch_assets.errors import DispatchError, StreamError
 from dispatch_assets.input_format import SkippedStream, SourceRecording
@@ -52,7 +55,19 @@ def skipped_entry(session: Session, skipped: SkippedStream) -> InventoryEntry:
 
 def session_entry(session: Session, error: DispatchError) -> InventoryEntry:
     """Return the entry of a session that cannot be read at all."""
-    return _no_job(session, Reason.UNREADABLE, str(error))
+    reason = Reason(getattr(error, "reason", "") or Reason.UNREADABLE)
+    return _no_job(session, reason, str(error))
+
+
+def stray_entry(path: Path, input_format: str, reason: Reason, message: str) -> InventoryEntry:
+    """Return the entry of what lies in a data folder and is no session."""
+    return InventoryEntry(
+        status="skipped" if reason in EXPECTED_REASONS else "failed",
+        session_name=path.name,
+        input_format=input_format,
+        reason=reason,
+        message=message,
+    )
 
 
 def duplicate_entry(entry: InventoryEntry) -> InventoryEntry:
@@ -64,6 +79,44 @@ def duplicate_entry(entry: InventoryEntry) -> InventoryEntry:
     reason = Reason.DUPLICATE_NAME
     facts = {"status": "failed", "job_key": None, "reason": reason, "message": message}
     return entry.model_copy(update=facts)
+
+
+def settle_lfp(
+    entries: Sequence[InventoryEntry], ap_of: Mapping[tuple[str, str], str]
+) -> list[InventoryEntry]:
+    """Make what is said of LFP bands true, now that it is known what became of their AP bands.
+
+    Parameters
+    ----------
+    entries
+        Everything found in a session.
+    ap_of
+        The AP stream of each LFP band, by the LFP's block and stream.
+
+    Returns
+    -------
+    list of InventoryEntry
+        The same, but an LFP band that is damaged is listed for that only, and one whose AP band is
+        no job says so.
+    """
+    jobs = {(e.block, e.stream) for e in entries if e.status == "job"}
+    failed = {(e.block, e.stream) for e in entries if e.status == "failed"}
+    return [_settled(e, ap_of, jobs) for e in entries if not _is_told_twice(e, failed)]
+
+
+def _is_told_twice(e: InventoryEntry, failed: Collection[tuple[str, str]]) -> bool:
+    return e.reason == Reason.LFP_BAND and (e.block, e.stream) in failed
+
+
+def _settled(
+    e: InventoryEntry,
+    ap_of: Mapping[tuple[str, str], str],
+    jobs: Collection[tuple[str, str]],
+) -> InventoryEntry:
+    ap = ap_of.get((e.block, e.stream))
+    if e.reason != Reason.LFP_BAND or ap is None or (e.block, ap) in jobs:
+        return e
+    return e.model_copy(update={"message": f"LFP band; left out with {ap}, which is no job"})
 
 
 def _no_job(

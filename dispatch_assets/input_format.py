@@ -7,6 +7,9 @@ lazy: listing streams reads headers only, and each recording opens when it is as
 from __future__ import annotations
 
 import functools
+import json
+import os
+import re
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 FIX_OR_MOVE = "Copy it again from the rig, or move it out of the session to dispatch the rest"
+_MAX_DEPTH = 5  # of the folders looked through for remains of a session
+_MAX_CAUSE = 300  # letters
 
 
 @dataclass(frozen=True)
@@ -122,10 +127,24 @@ class InputFormat(ABC):
 
     name: ClassVar[str]
     has_input_folder: ClassVar[bool] = True
+    tell_tale: ClassVar[re.Pattern[str] | None] = None
+    """Matches the names of files that only sessions of this format hold."""
 
     @abstractmethod
     def detect(self, path: Path) -> Evidence:
         """Say whether `path` is a session of this format, from names and first bytes only."""
+
+    def remains(self, entry: Path) -> Path | None:
+        """Return a file of a session of this format in `entry`, which was not recognised.
+
+        Raises
+        ------
+        OSError
+            If a folder in it cannot be listed.
+        """
+        if self.tell_tale is None:
+            return None
+        return next((f for f in _files(entry, _MAX_DEPTH) if self.tell_tale.search(f.name)), None)
 
     def session_paths(self, entry: Path) -> list[Path]:
         """Return the sessions that `entry`, which was recognised, consists of."""
@@ -141,9 +160,23 @@ class InputFormat(ABC):
 
         Raises
         ------
-        SessionError
-            If the session cannot be read at all.
+        SessionError, StreamError
+            If the session cannot be read at all; the latter with a reason of its own.
         """
+
+
+def _files(path: Path, depth: int) -> Iterator[Path]:
+    """Yield a file, or those in a folder, shallow ones first; what cannot be listed has none."""
+    if path.is_file():
+        yield path
+    if depth < 0 or not path.is_dir() or not os.access(path, os.R_OK | os.X_OK):
+        return
+    with os.scandir(path) as entries:
+        children = sorted(entries, key=lambda e: e.name)
+    yield from (p for e in children if (p := Path(e.path)).is_file())
+    for entry in children:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), depth - 1)
 
 
 def from_whole(open_whole: Callable[[], BaseRecording]) -> Callable[[Sequence[int]], BaseRecording]:
@@ -173,6 +206,24 @@ def reading(where: object, remedy: str = FIX_OR_MOVE) -> Iterator[None]:
     except (DispatchError, MemoryError, NameError):  # ours, the machine's, or a bug of ours
         raise
     except Exception as e:
-        cause = " ".join(str(e).split())[:300] or "no further message"
-        what = f"cannot be read ({type(e).__name__}: {cause})"
-        raise StreamError(what, where, remedy, Reason.UNREADABLE) from e
+        raise StreamError(cause_of(e), where, remedy, Reason.UNREADABLE) from e
+
+
+def cause_of(error: Exception) -> str:
+    """Return what a library complains of, as a clause for people.
+
+    A bare `KeyError`, for one, says nothing but the name of what it has not found.
+    """
+    said = " ".join(str(error).split())
+    if isinstance(error, KeyError):
+        return f"cannot be read: it lacks {said}"
+    if isinstance(error, UnicodeDecodeError):
+        return "cannot be read: it is not the text that it should be"
+    if isinstance(error, json.JSONDecodeError):
+        return f"cannot be read: it is not valid JSON ({said})"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read: {error.strerror}"
+    if not said:
+        return f"cannot be read: its reader gave up without a message ({type(error).__name__})"
+    said = said if len(said) <= _MAX_CAUSE else f"{said[:_MAX_CAUSE]} ..."
+    return f'cannot be read: its reader says "{said}"'

@@ -64,28 +64,21 @@ class JobBuilder:
             report = self._report(planned, recording)
             # a group of a clip would lose its times in SpikeInterface 0.105, a clip of a group not
             part = _clip(_select_group(recording, entry.group), self.params)
-            # samples count where the clock does not
-            duration = _duration_s(part, regular=report.verdict in ("regular", "reset"))
-            zeros = _zeros(part)
             lfp, lfp_warnings = self._lfp(planned, part)
-            described = recording_to_dict(part, Path(self.plan.session.data_folder))
-            probe_dict = source.probe_dict() if source.probe_dict is not None else None
+            facts = _facts(part, report) | {
+                "recording_dict": recording_to_dict(part, Path(self.plan.session.data_folder)),
+                "recording_lfp_dict": lfp,
+                "probe_dict": source.probe_dict() if source.probe_dict is not None else None,
+            }
+            warnings = [*source.warnings, *clock_warnings(report), *lfp_warnings, *_zeros(part)]
         return SortingJob(
             **entry.model_dump(include=_AS_IN_THE_INVENTORY),
-            recording_dict=described,
-            skip_times=report.verdict == "reset",
-            duration=round(duration, 2),
+            **facts,
             input_folder=self.plan.session.input_folder,
             debug=self.params.debug,
-            recording_lfp_dict=lfp,
-            probe_dict=probe_dict,
             multi_input=self.params.multi_session,
-            n_channels=part.get_num_channels(),
-            n_samples=[part.get_num_samples(i) for i in range(part.get_num_segments())],
-            sampling_frequency_hz=float(part.get_sampling_frequency()),
             data_folder=self.plan.session.data_folder,
-            timestamps=report,
-            warnings=[*source.warnings, *clock_warnings(report), *lfp_warnings, *zeros],
+            warnings=warnings,
             parameters_hash=self.plan.inventory.parameters_hash,
             versions=software_versions(),
         )
@@ -115,6 +108,20 @@ class JobBuilder:
         if matching is None:
             return None, ["the LFP is left out: its channels do not match those of the AP band"]
         return recording_to_dict(matching, Path(self.plan.session.data_folder)), []
+
+
+def _facts(part: BaseRecording, report: TimestampReport) -> dict[str, Any]:
+    """Return what a job says of the recording itself and of its clock."""
+    # samples count where the clock does not
+    duration_s = _duration_s(part, regular=report.verdict in ("regular", "reset"))
+    return {
+        "duration": round(duration_s, 2),
+        "n_channels": part.get_num_channels(),
+        "n_samples": [part.get_num_samples(i) for i in range(part.get_num_segments())],
+        "sampling_frequency_hz": float(part.get_sampling_frequency()),
+        "timestamps": report,
+        "skip_times": report.verdict == "reset",
+    }
 
 
 def _clip(recording: BaseRecording, params: DispatchParams) -> BaseRecording:

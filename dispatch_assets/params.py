@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dispatch_assets.errors import ParameterError
+from dispatch_assets.errors import ParameterError, count, did_you_mean
 
 AUTO = "auto"
 _LEGACY_CONCATENATE = "concatenate"  # older AIND params files: the opposite of split_segments
@@ -160,7 +160,8 @@ class SpikeInterfaceInfo(BaseModel):
             ("probe_paths", self.probe_paths if isinstance(self.probe_paths, list) else []),
         ):
             if given and len(given) != n_sessions:
-                raise ValueError(f"{name} has {len(given)} entries for {n_sessions} sessions")
+                n_given = count(len(given), "value")
+                raise ValueError(f"{name} has {n_given} for {count(n_sessions, 'session')}")
         return self
 
     @property
@@ -242,8 +243,6 @@ def _complaint(error: dict[str, Any]) -> str:
 
 
 def _suggestion(name: str) -> str:
-    from difflib import get_close_matches
-
     known = [*DispatchParams.model_fields, *SpikeInterfaceInfo.model_fields]
-    close = get_close_matches(name, known, n=1)
-    return f", did you mean {close[0]!r}?" if close else f"; known: {', '.join(known[:11])}"
+    guess = did_you_mean(name, known)
+    return f", {guess}" if guess else f"; known: {', '.join(known[:11])}"

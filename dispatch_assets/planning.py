@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from dispatch_assets.entries import (
     job_entry,
     problem_entry,
     session_entry,
+    settle_lfp,
     skipped_entry,
 )
 from dispatch_assets.errors import DispatchError, SessionError, StreamError, UnknownJobError
@@ -51,6 +52,7 @@ class SessionPlan:
     session: Session
     inventory: Inventory
     jobs: tuple[PlannedJob, ...]
+    ap_of: dict[tuple[str, str], str] = field(default_factory=dict)  # AP stream by block, LFP
 
     def job(self, key: str) -> PlannedJob:
         """Return the job called `key`.
@@ -75,6 +77,7 @@ def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
     raises nothing that one session could cause.
     """
     items: list[InventoryEntry | PlannedJob] = []
+    ap_of: dict[tuple[str, str], str] = {}
     try:
         with reading(session.path):
             for source in by_name(session.input_format).read(session, params):
@@ -82,15 +85,18 @@ def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
                     items.append(skipped_entry(session, source))
                 else:
                     items += _plan_source(session, source, params)
+                    if source.lfp is not None:
+                        ap_of[source.block, source.lfp.stream] = source.stream
     except DispatchError as e:
         items.append(session_entry(session, e))
     if not items:
         empty = SessionError("nothing was found in it", session.path, "Is the copy complete?")
         items.append(session_entry(session, empty))
     items = _without_duplicates(items)
-    entries = [i.entry if isinstance(i, PlannedJob) else i for i in items]
+    entries = settle_lfp([i.entry if isinstance(i, PlannedJob) else i for i in items], ap_of)
     inventory = Inventory(session=session, parameters_hash=params.hash(), entries=entries)
-    return SessionPlan(session, inventory, tuple(i for i in items if isinstance(i, PlannedJob)))
+    jobs = tuple(i for i in items if isinstance(i, PlannedJob))
+    return SessionPlan(session, inventory, jobs, ap_of)
 
 
 def _plan_source(

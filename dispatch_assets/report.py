@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
+from dispatch_assets.errors import count
 from dispatch_assets.models import InventoryEntry, Reason
 
 
@@ -25,8 +27,7 @@ def print_report(
         What a person should know about jobs, by recording name.
     """
     jobs = [e for e in entries if e.status == "job"]
-    unknown = [e for e in entries if e.reason == Reason.NOT_RECOGNISED]
-    skipped = [e for e in entries if e.status == "skipped" and e not in unknown]
+    skipped, unknown = left_out(entries)
     failed = [e for e in entries if e.status == "failed"]
     if jobs:
         heads = ("session", "recording", "duration (s)", "channels", "LFP", "probe")
@@ -38,15 +39,15 @@ def print_report(
         print("\nNot sorted, as expected:")
         rows = ((f"  {e.session_name}", place(e), str(e.reason), e.message) for e in skipped)
         print(table((), rows))
-    if unknown:
-        print("\nNot recognised (`dispatch-assets formats PATH` says why; input 'spikeinterface'")
-        print("with a reader_type reads what no format recognises):")
-        print("\n".join(f"  {e.session_name} {place(e)}".rstrip() for e in unknown))
+    print_unknown(unknown)
     _print_failures(failed)
     where = f" in {results}" if results else ""
     more = f", {len(unknown)} not recognised" if unknown else ""
-    print(f"\n{_count(jobs, 'job')}{where}, {len(skipped)} left out{more}, {len(failed)} failed")
-    if not jobs:
+    n_jobs = count(len(jobs), "job")
+    print(f"\n{n_jobs}{where}, {len(skipped)} left out{more}, {len(failed)} failed")
+    if not entries:
+        print("The data folder is empty: there is no session in it.", file=sys.stderr)
+    elif not jobs:
         print("No recording can be sorted.", file=sys.stderr)
 
 
@@ -58,8 +59,26 @@ def _print_failures(failed: Sequence[InventoryEntry]) -> None:
         print(f"  {e.session_name} {place(e)} [{e.reason}]\n    {e.message}", file=sys.stderr)
 
 
-def _count(things: Sequence[object], name: str) -> str:
-    return f"{len(things)} {name}{'' if len(things) == 1 else 's'}"
+def left_out(
+    entries: Iterable[InventoryEntry],
+) -> tuple[list[InventoryEntry], list[InventoryEntry]]:
+    """Return what is left out as expected, and what no format recognises."""
+    skipped = [e for e in entries if e.status == "skipped"]
+    unknown = [e for e in skipped if e.reason == Reason.NOT_RECOGNISED]
+    return [e for e in skipped if e.reason != Reason.NOT_RECOGNISED], unknown
+
+
+def print_unknown(unknown: Iterable[InventoryEntry]) -> None:
+    """Print what no format recognises; what was tried is said once for all that it holds for."""
+    names: dict[str, list[str]] = {}
+    for e in unknown:
+        names.setdefault(e.message, []).append(f"  {e.session_name} {place(e)}".rstrip())
+    if names:
+        print("\nNot recognised (`dispatch-assets formats PATH` says more; input 'spikeinterface'")
+        print("with a reader_type reads what no format recognises):")
+    for message, listed in names.items():
+        tried = textwrap.wrap(message, 96, initial_indent="    ", subsequent_indent="    ")
+        print("\n".join([*listed, *tried]))
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

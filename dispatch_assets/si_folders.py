@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from dispatch_assets import zarr_store
-from dispatch_assets.errors import DispatchError, StreamError
+from dispatch_assets.errors import DispatchError, StreamError, count
 from dispatch_assets.input_format import FIX_OR_MOVE, reading
 from dispatch_assets.models import Reason
 from dispatch_assets.npy import npy_length
@@ -99,7 +99,7 @@ def _damage_of_segment(path: Path, segment: int) -> StreamError | None:
     arrays = [path / f"{kind}_seg{segment}" for kind in ("traces", "times")]
     n_missing = sum(zarr_store.n_missing_chunks(a) for a in arrays if (a / ".zarray").is_file())
     if n_missing:
-        what = f"{n_missing} chunks are missing, and would be read as zeros"
+        what = f"{count(n_missing, 'chunk is', 'chunks are')} missing, and would be read as zeros"
         return StreamError(what, path, FIX_OR_MOVE, Reason.TRUNCATED)
     described, traces = _load_json(path / "binary.json"), path / f"traces_cached_seg{segment}.raw"
     if isinstance(described, dict) and traces.is_file():
@@ -107,7 +107,8 @@ def _damage_of_segment(path: Path, segment: int) -> StreamError | None:
         n_channels = int(about.get("num_channels") or about["num_chan"])
         size, step = traces.stat().st_size, n_channels * np.dtype(about["dtype"]).itemsize
         if size % step:
-            what = f"{size} bytes are not a whole number of samples of {n_channels} channels"
+            n_bytes, channels = count(size, "byte is", "bytes are"), count(n_channels, "channel")
+            what = f"{n_bytes} not a whole number of samples of {channels}"
             return StreamError(what, traces, FIX_OR_MOVE, Reason.TRUNCATED)
     return None
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dispatch_assets.errors import SessionError, StreamError
+from dispatch_assets.errors import ParameterError, SessionError, StreamError, did_you_mean
 from dispatch_assets.input_format import reading
 from dispatch_assets.models import Session
 from dispatch_assets.naming import natural_key
@@ -25,10 +25,16 @@ def reader_sessions(data_folder: Path, params: DispatchParams) -> list[tuple[str
     """Return (name, path) of each session that the parameters describe.
 
     A session whose path does not exist has that of the data folder; reading it tells.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such reader.
     """
     info = params.reader
     if info.reader_type == SELF_DESCRIBING:
         return [("session1", data_folder)]
+    find_reader(str(info.reader_type))
     names = info.session_names or [f"session{i}" for i in range(len(info.sessions_kwargs))]
     paths = [_first_path(kwargs, data_folder) for kwargs in info.sessions_kwargs]
     return list(zip(names, paths, strict=True))
@@ -55,16 +61,17 @@ def find_reader(name: str) -> Reader:
 
     Raises
     ------
-    SessionError
-        If SpikeInterface has none; it names those there are.
+    ParameterError
+        If SpikeInterface has none; it names the nearest, and all there are.
     """
     from spikeinterface.extractors import recording_extractor_full_dict
     from spikeinterface.extractors.neoextractors import neo_recording_class_dict
 
     if name not in recording_extractor_full_dict:
-        what = f"SpikeInterface has no reader {name!r}"
+        guess = did_you_mean(name, recording_extractor_full_dict, at_most=3)
+        what = f"SpikeInterface has no reader {name!r}{f', {guess}' if guess else ''}"
         known = f"Known: {', '.join(sorted(recording_extractor_full_dict))}"
-        raise SessionError(what, "reader_type", known)
+        raise ParameterError(what, "reader_type", known)
     read = recording_extractor_full_dict[name]
     return Reader(name, read, name in neo_recording_class_dict or read in neo_recording_class_dict)
 

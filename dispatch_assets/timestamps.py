@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dispatch_assets.errors import count
 from dispatch_assets.models import Discontinuity, SegmentClock
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def check_times(
         Verdict and what it rests on. `SegmentClock.reset_reason` is None if the times are kept.
     """
     if n_times != n_samples:
-        what = f"{n_times} timestamps for {n_samples} samples"
+        what = f"{count(n_times, 'timestamp')} for {count(n_samples, 'sample')}"
         return SegmentClock(n_samples=n_samples, explicit=True, reset_reason=what)
     scan = _Scan(sampling_frequency)
     for start in range(0, n_times, CHUNK_SAMPLES):
@@ -210,7 +211,8 @@ class _Scan:
 
     def _reset_reason(self, n_steps: int) -> str | None:
         if self.n_not_finite:
-            return f"{self.n_not_finite} timestamps are not finite"
+            what = count(self.n_not_finite, "timestamp is", "timestamps are")
+            return f"{what} not finite"
         if self.unsynchronised and n_steps:
             return "the stream was never synchronised: every timestamp is -1"
         if self.n_negative > MAX_NEGATIVE_STEPS:

@@ -10,6 +10,8 @@ import importlib.util
 import json
 import math
 import os
+import shlex
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,8 @@ from dispatch_assets.errors import StreamError
 from dispatch_assets.models import Reason
 
 _PICKLE_CODECS = frozenset({"pickle"})
-_OPTIONAL_CODECS = {"wavpack": ("wavpack_numcodecs", "wavpack")}  # codec -> (module, our extra)
+# codec -> (module, the requirement that pyproject.toml names for it)
+_OPTIONAL_CODECS = {"wavpack": ("wavpack_numcodecs", "wavpack-numcodecs==0.2.0")}
 
 
 def is_zarr(path: Path) -> bool:
@@ -61,10 +64,11 @@ def check_store(path: Path, only: Callable[[str], bool] = lambda name: True) -> 
                 what = "holds pickled objects, which can run any code when they are read"
                 remedy = "Write the session again without pickled properties"
                 raise StreamError(what, array, remedy, Reason.REFUSED)
-            module, extra = _OPTIONAL_CODECS.get(codec, ("", ""))
+            module, requirement = _OPTIONAL_CODECS.get(codec, ("", ""))
             if module and importlib.util.find_spec(module) is None:
                 what = f"is compressed with {codec}, and {module} is not installed"
-                remedy = f"Install it: pip install 'dispatch_assets[{extra}]' (see the README)"
+                command = f"{shlex.quote(sys.executable)} -m pip install '{requirement}'"
+                remedy = f"Install it (the README says what it needs): {command}"
                 raise StreamError(what, array, remedy, Reason.UNREADABLE)
 
 

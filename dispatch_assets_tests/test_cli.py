@@ -39,7 +39,7 @@ def names(results: Path) -> list[str]:
 def test_dispatch_writes_a_job_per_recording(data: Path, tmp_path: Path) -> None:
     assert main(["dispatch", str(data), "--results", str(tmp_path)]) == 0
     assert names(tmp_path) == ["block0_imec0.ap_recording1", "block0_imec0.ap_recording2"]
-    inventory = json.loads((tmp_path / "inventory.json").read_text())
+    inventory = json.loads((tmp_path / ".dispatch" / "inventory.json").read_text())
     assert {e["reason"] for e in inventory} >= {"lfp_band", "auxiliary_stream", "sync_stream"}
 
 
@@ -176,7 +176,7 @@ def test_jobs_whose_recording_is_gone_are_set_aside(
     left = {f.name for f in tmp_path.glob("job_*.json")}
     assert len(left) == 3
     assert "job_of_somebody_else.json" in left
-    (stale,) = (tmp_path / "stale").iterdir()
+    (stale,) = (tmp_path / ".dispatch" / "stale").iterdir()
     assert json.loads(stale.read_text())["recording_name"] == "block0_imec0.ap_recording"
 
 
@@ -236,3 +236,45 @@ def test_plan_says_that_dispatch_will_need_the_flag(
     assert "--multi-session" in capsys.readouterr().out
     assert main(["plan", str(two_sessions), "--multi-session"]) == 0
     assert "--multi-session" not in capsys.readouterr().out
+
+
+def test_an_empty_data_folder_is_said_to_be_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["plan", str(tmp_path)]) == 1
+    assert "The data folder is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "guess"),
+    [
+        (["plan", "x", "--mulit-session"], "--multi-session"),
+        (["dispatch", "x", "--results", "y", "--min-recording-duratoin=3"], None),
+        (["plann", "x"], "plan"),
+        (["schema", "jobs"], "job"),
+    ],
+)
+def test_typos_are_guessed(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], guess: str | None
+) -> None:
+    with pytest.raises(SystemExit) as e:
+        main(arguments)
+    assert e.value.code == 2
+    meant = guess or "--min-recording-duration"
+    assert f"did you mean '{meant}'?" in capsys.readouterr().err
+
+
+def test_a_file_of_a_session_names_the_session_folder(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in (*data.rglob("*imec0.ap.meta"), *data.rglob("*t0.nidq.bin")):
+        assert main(["plan", str(file)]) == 1
+        told = capsys.readouterr().err
+        assert f"is one file of a session. Give the session folder: {data / 'M1_g0'}." in told
+
+
+def test_plan_says_that_clocks_come_later(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", str(data)]) == 0
+    assert "the clocks are checked when the jobs are written" in capsys.readouterr().out
+    assert main(["plan", str(data), "--skip-timestamps-check"]) == 0
+    assert "clocks" not in capsys.readouterr().out

@@ -59,10 +59,31 @@ def test_workspace_validates() -> None:
     assert "All code locations passed validation" in done.stdout + done.stderr
 
 
-def test_bad_params_are_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asset", ["session_inventory", "sorting_jobs"])
+def test_bad_params_leave_the_graph_and_fail_every_run_with_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, asset: str
+) -> None:
+    monkeypatch.setenv("DISPATCH_DATA", str(tmp_path))
     monkeypatch.setenv("DISPATCH_PARAMS", '{"debugg": true}')
-    with pytest.raises(ParameterError, match="debugg: unknown parameter, did you mean 'debug'"):
-        defs()
+    job = defs().resolve_implicit_global_asset_job_def()
+    partition = {"dagster/partition": "a~~b"} if asset == "sorting_jobs" else None
+    with dg.DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("sorting_jobs", ["a~~b"])
+        with pytest.raises(dg.Failure) as caught:
+            job.execute_in_process(
+                asset_selection=[dg.AssetKey(asset)], instance=instance, tags=partition
+            )
+    assert caught.value.description == (
+        "DISPATCH_PARAMS: debugg: unknown parameter, did you mean 'debug'? "
+        "Mend it, then reload the code location."
+    )
+
+
+def test_params_that_are_no_json_are_named_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPATCH_PARAMS", "nowhere.json")
+    resource = (defs().resources or {})["dispatch_params"]
+    with pytest.raises(ParameterError, match=r"^DISPATCH_PARAMS: 'nowhere.json' is neither"):
+        resource.plain()
 
 
 @pytest.mark.slow

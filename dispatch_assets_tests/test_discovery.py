@@ -154,3 +154,42 @@ def test_what_was_looked_at_is_known(tmp_path: Path) -> None:
     assert discover(tmp_path / "x.nwb", ANY).scanned == ""
     assert discover(tmp_path, DispatchParams(sessions=["x"])).scanned == ""
     assert discover(tmp_path, DispatchParams(nwb_files=["x.nwb"])).scanned == ""
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "s/r_g0_t0.imec0.ap.bin",
+        "s/a/b/c/r_g0_t0.imec0.lf.meta",
+        "s/experiment/structure.oebin",
+        "s/Record Node 1/experiment1/recording1/continuous/A/continuous.dat",
+        "s.nwb",
+        "s/sub/x.nwb",
+    ],
+)
+def test_what_is_left_of_a_session_is_a_fault(tmp_path: Path, file: str) -> None:
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("x")
+    (entry,) = discover(tmp_path, ANY).others
+    assert (entry.status, entry.reason) == ("failed", "unreadable")
+    assert str(tmp_path / file) in entry.message
+    assert "Copy it again" in entry.message
+
+
+@pytest.mark.parametrize("file", ["s/video.bin", "s/harp.dat", "s/x.meta.json", "s/notes.txt"])
+def test_other_files_are_no_fault(tmp_path: Path, file: str) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / file).write_text("x")
+    (entry,) = discover(tmp_path, ANY).others
+    assert (entry.status, entry.reason) == ("skipped", "not_recognised")
+    assert len(entry.message) < 200
+
+
+def test_file_of_no_session_is_looked_at_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "video.bin").write_text("x")
+    found = discover(tmp_path / "video.bin", ANY)
+    assert [e.session_name for e in found.others] == ["video.bin"]
+    openephys(tmp_path / "lab" / "o")
+    oebin = next(tmp_path.rglob("*.oebin"))
+    with pytest.raises(DataRootError, match=f"Give the session folder: {tmp_path}/lab/o."):
+        discover(oebin, ANY)

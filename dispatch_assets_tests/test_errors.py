@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from dispatch_assets import errors
-from dispatch_assets.errors import DispatchError, StreamError
+from dispatch_assets.errors import DispatchError, StreamError, count, did_you_mean
 
 
 def subclasses(kind: type[DispatchError]) -> Iterator[type[DispatchError]]:
@@ -47,3 +47,16 @@ def test_every_error_is_in_the_tree_that_heads_the_module(kind: type[DispatchErr
     builtin = next(b for b in kind.__mro__ if b.__module__ == "builtins")
     if "(" in line:
         assert f"({builtin.__name__})" in line
+
+
+def test_counts_are_singular_or_plural() -> None:
+    assert [count(n, "job") for n in (0, 1, 2000)] == ["0 jobs", "1 job", "2,000 jobs"]
+    assert [count(n, "is", "are") for n in (1, 2)] == ["1 is", "2 are"]
+
+
+def test_typos_are_guessed() -> None:
+    known = ("openephysbinary", "openephyslegacy", "intan", "Plexon")
+    assert did_you_mean("intann", known) == "did you mean 'intan'?"
+    assert did_you_mean("plexon", known) == "did you mean 'Plexon'?"
+    assert did_you_mean("openephys", known, at_most=2).count("openephys") == 2
+    assert did_you_mean("xyzzy", known) == ""

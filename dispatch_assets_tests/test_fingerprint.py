@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dispatch_assets.errors import StreamError
 from dispatch_assets.fingerprint import BLOCK_BYTES, N_BLOCKS, WHOLE_BYTES, fingerprint
-from dispatch_assets_tests.formats.contract import flip_byte
+from dispatch_assets_tests.formats.tampering import flip_byte
 
 
 def write(path: Path, size: int, seed: int = 0) -> Path:

@@ -114,7 +114,7 @@ def test_strings_and_older_spellings_mean_what_they_say(
                     "session_names": ["one"],
                 }
             },
-            "session_names has 1 entries for 2 sessions",
+            "session_names has 1 value for 2 sessions",
         ),
     ],
 )

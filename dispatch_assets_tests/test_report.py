@@ -63,9 +63,9 @@ def test_failures_go_to_stderr_with_their_remedy(capsys: pytest.CaptureFixture[s
 
 
 def test_nothing_to_sort_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    print_report([])
+    print_report([LEFT_OUT])
     printed = capsys.readouterr()
-    assert printed.out.splitlines()[-1] == "0 jobs, 0 left out, 0 failed"
+    assert printed.out.splitlines()[-1] == "0 jobs, 1 left out, 0 failed"
     assert "No recording can be sorted." in printed.err
 
 
@@ -88,3 +88,20 @@ def test_what_is_no_session_is_not_called_expected(capsys: pytest.CaptureFixture
     assert "Not sorted, as expected" not in out
     assert "Not recognised" in out
     assert out.splitlines()[-1] == "1 job, 0 left out, 1 not recognised, 0 failed"
+
+
+def test_what_was_tried_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    entries = [
+        InventoryEntry(
+            status="skipped",
+            session_name=name,
+            input_format="auto",
+            reason=Reason.NOT_RECOGNISED,
+            message="nwb: no NWB file",
+        )
+        for name in ("notes", "plots")
+    ]
+    print_report([JOB, *entries])
+    out = capsys.readouterr().out
+    assert "  notes\n  plots\n    nwb: no NWB file\n" in out
+    assert out.count("nwb: no NWB file") == 1

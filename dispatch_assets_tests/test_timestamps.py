@@ -111,7 +111,7 @@ def test_the_verdict_does_not_depend_on_chunks(times: Times, chunk: int) -> None
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (lambda t: np.where(np.arange(len(t)) == 7, np.nan, t), "1 timestamps are not finite"),
+        (lambda t: np.where(np.arange(len(t)) == 7, np.nan, t), "1 timestamp is not finite"),
         (lambda t: np.full_like(t, np.nan), "not finite"),
         (lambda t: np.where(np.arange(len(t)) == 7, np.inf, t), "not finite"),
         (lambda t: np.full_like(t, -1.0), "never synchronised"),

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from dispatch_assets import open_ephys, open_ephys_folders, zarr_store
-from dispatch_assets.errors import SessionError, StreamError
+from dispatch_assets.errors import SessionError, StreamError, count
 from dispatch_assets.input_format import (
     FIX_OR_MOVE,
     Evidence,
@@ -61,7 +61,7 @@ class Aind(InputFormat):
         raw = _raw_recordings(path)
         if raw:
             return Evidence(True, raw[0].path, "an Open Ephys recording in AIND's ecephys folder")
-        return Evidence(False, None, f"neither {_COMPRESSED} nor ecephys with a recording in it")
+        return Evidence(False, None, f"no {_COMPRESSED}, no recording in ecephys")
 
     def session_name(self, path: Path) -> str:
         """Return the name in data_description.json, or the folder's name without one."""
@@ -158,15 +158,17 @@ def _source(
 
 def _recording(block: str, stream: str, store: Path, clipped: _Clipped) -> SourceRecording:
     problem: StreamError | None = None
-    n_segments = 1
+    n_segments: object = None
     try:
-        zarr_store.check_store(store)
-        n_segments = int(zarr_store.attributes(store)["num_segments"])
-    except (KeyError, TypeError, ValueError) as e:
-        what = f"is no recording that SpikeInterface wrote ({e!r})"
-        problem = StreamError(what, store, FIX_OR_MOVE, Reason.UNREADABLE)
+        with reading(store):
+            zarr_store.check_store(store)
+            n_segments = zarr_store.attributes(store).get("num_segments")
     except StreamError as e:
         problem = e
+    if not isinstance(n_segments, int):
+        n_segments = 1
+        what = "is no recording that SpikeInterface wrote: its .zattrs have no num_segments"
+        problem = problem or StreamError(what, store, FIX_OR_MOVE, Reason.UNREADABLE)
     metadata = (".zattrs", ".zgroup", "channel_ids", "properties")
     settings = clipped.settings(block, stream)
     return SourceRecording(
@@ -198,7 +200,8 @@ def _check_arrays(traces: Path, folders: tuple[Path, ...]) -> StreamError | None
     for folder in folders:
         n_missing = zarr_store.n_missing_chunks(folder)
         if n_missing:
-            what = f"{n_missing} chunks are missing, and would be read as zeros"
+            chunks = count(n_missing, "chunk is", "chunks are")
+            what = f"{chunks} missing, and would be read as zeros"
             return StreamError(what, folder, FIX_OR_MOVE, Reason.TRUNCATED)
     return None
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from dispatch_assets import si_folders
-from dispatch_assets.errors import StreamError
+from dispatch_assets.errors import StreamError, count
 from dispatch_assets.input_format import (
     Evidence,
     InputFormat,
@@ -58,7 +58,7 @@ class Generic(InputFormat):
         inside = [p for p in _datasets(path) if si_folders.kind_of(p) == "recording"]
         if inside:
             return Evidence(True, inside[0], "a recording that SpikeInterface wrote", nested=True)
-        return Evidence(False, None, "no binary folder, Zarr store or JSON of SpikeInterface's")
+        return Evidence(False, None, "nothing that it saved")
 
     def session_name(self, path: Path) -> str:
         """Return the file's or folder's name without ``.zarr`` or ``.json``."""
@@ -154,6 +154,7 @@ def _opened(
         recording = load()
         if probe_file is not None:
             with reading(probe_file, "Check probe_paths in spikeinterface_info"):
+                _check_wiring(recording, probe_file)
                 attach_probe_file(recording, probe_file)
         return recording
 
@@ -166,6 +167,23 @@ def _opened(
         for i in range(recording.get_num_segments())
     ]
     return SourceRecording(block, stream, tuple(segments), from_whole(open_whole))
+
+
+def _check_wiring(recording: BaseRecording, probe_file: Path) -> None:
+    """Refuse a probe that is wired to other channels than the stream has."""
+    from probeinterface import read_probeinterface
+
+    wired = read_probeinterface(probe_file).get_global_device_channel_indices()
+    numbers = [int(i) for i in wired["device_channel_indices"] if i >= 0]
+    n_channels = recording.get_num_channels()
+    if len(numbers) != n_channels or max(numbers, default=0) >= n_channels:
+        contacts = count(len(numbers), "contact is", "contacts are")
+        what = f"{contacts} wired in it, but the stream has {count(n_channels, 'channel')}"
+        remedy = (
+            "Leave the stream out with keep_stream_substrings, or give it a probe file of its own: "
+            "probe_paths may name one for each stream"
+        )
+        raise StreamError(what, probe_file, remedy, Reason.NO_PROBE)
 
 
 def _empty(recording: BaseRecording, segment: int, stream: str) -> StreamError | None:

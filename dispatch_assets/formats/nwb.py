@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from dispatch_assets import zarr_store
-from dispatch_assets.errors import SessionError, StreamError
+from dispatch_assets.errors import SessionError, StreamError, count
 from dispatch_assets.input_format import (
     FIX_OR_MOVE,
     Evidence,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 MIN_AP_RATE_HZ = 10_000.0  # upstream's border between AP and LFP
 MAX_DEPTH = 3  # DANDI keeps files in subject folders
 _ARRAYS = ("data", "timestamps")
+_TRUNCATED = re.compile(r"truncated file: .*stored_eof = (\d+)")  # what HDF5 says
 _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NO_LOCATIONS = (
     "Add rel_x and rel_y to the electrodes table, or read the file with input 'spikeinterface', "
@@ -43,6 +45,7 @@ class Nwb(InputFormat):
     """Neurodata Without Borders files."""
 
     name: ClassVar[str] = "nwb"
+    tell_tale = re.compile(r"\.nwb$")
     has_input_folder: ClassVar[bool] = False
 
     def detect(self, path: Path) -> Evidence:
@@ -52,7 +55,7 @@ class Nwb(InputFormat):
         found = _nwb_files(path, MAX_DEPTH) if path.is_dir() else []
         if found:
             return Evidence(True, found[0], "an NWB file in it", nested=True)
-        return Evidence(False, None, "no NWB file (HDF5 or Zarr, *.nwb or *.nwb.zarr)")
+        return Evidence(False, None, "no NWB file")
 
     def session_paths(self, entry: Path) -> list[Path]:
         """Return every NWB file in `entry`: each is a session."""
@@ -65,13 +68,12 @@ class Nwb(InputFormat):
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""
         path = Path(session.path)
-        try:
-            if path.is_dir():
-                zarr_store.check_store(path, only=_is_read)
-            with reading(path):
-                series = _series_paths(path)
-        except StreamError as e:
-            raise SessionError(e.what, e.where, e.remedy) from e
+        if path.is_dir():
+            zarr_store.check_store(path, only=_is_read)
+        else:
+            _refuse_truncated(path)
+        with reading(path):
+            series = _series_paths(path)
         if not series:
             raise SessionError("holds no ElectricalSeries", path, "Nothing to sort in it")
         for name in sorted(series, key=natural_key):
@@ -103,6 +105,22 @@ def _nwb_files(folder: Path, max_depth: int) -> list[Path]:
         elif max_depth > 1 and path.is_dir() and not zarr_store.is_zarr(path):
             found += _nwb_files(path, max_depth - 1)
     return found
+
+
+def _refuse_truncated(path: Path) -> None:
+    """Compare an HDF5 file with its own header, as HDF5 itself does first of all."""
+    import h5py
+
+    with reading(path):
+        try:
+            h5py.File(path, "r").close()
+        except OSError as e:
+            sizes = _TRUNCATED.search(str(e))
+            if sizes is None:
+                raise
+            size = count(path.stat().st_size, "byte")
+            what = f"{size} on disk, {int(sizes[1]):,} according to its header"
+            raise StreamError(what, path, FIX_OR_MOVE, Reason.TRUNCATED) from e
 
 
 def _is_read(array: str) -> bool:
@@ -156,7 +174,7 @@ def _problem(path: Path, series: str, recording: BaseRecording) -> StreamError |
     arrays = [a for n in _ARRAYS if (a := path / series / n).is_dir()]
     n_missing = sum(zarr_store.n_missing_chunks(array) for array in arrays)
     if n_missing:
-        what = f"{n_missing} chunks are missing, and would be read as zeros"
+        what = f"{count(n_missing, 'chunk is', 'chunks are')} missing, and would be read as zeros"
         return StreamError(what, where, FIX_OR_MOVE, Reason.TRUNCATED)
     if not recording.has_probe():
         what = "its electrodes have no positions"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -18,6 +19,7 @@ class OpenEphys(InputFormat):
     """Folders with Record Nodes, or experiments, in Open Ephys binary format."""
 
     name: ClassVar[str] = "openephys"
+    tell_tale = re.compile(r"^(structure\.oebin|continuous\.dat)$")
 
     def detect(self, path: Path) -> Evidence:
         """See `InputFormat.detect`."""
@@ -25,7 +27,7 @@ class OpenEphys(InputFormat):
             return Evidence(False, None, "not a folder")
         folders = open_ephys_folders.recording_folders(path, _DIRECT_DEPTH + 1)
         if not folders:
-            return Evidence(False, None, "no experimentE/recordingR/structure.oebin in it")
+            return Evidence(False, None, "no experiment/recording/structure.oebin")
         decided = folders[0].path / "structure.oebin"
         nested = not any(_is_direct(f, path) for f in folders)
         return Evidence(True, decided, "an Open Ephys recording", nested)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from dispatch_assets.errors import SessionError, StreamError
+from dispatch_assets.errors import SessionError, StreamError, count
 from dispatch_assets.input_format import (
     FIX_OR_MOVE,
     Evidence,
@@ -62,6 +62,7 @@ class SpikeGLX(InputFormat):
     """Folders written by SpikeGLX (Neuropixels 1.0, 2.0, Ultra, OneBox, phase 3A)."""
 
     name: ClassVar[str] = "spikeglx"
+    tell_tale = re.compile(_META.pattern.replace("meta", "(bin|cbin|meta)"))
 
     def detect(self, path: Path) -> Evidence:
         """See `InputFormat.detect`."""
@@ -73,7 +74,7 @@ class SpikeGLX(InputFormat):
                 parent.parent == path and _PROBE_FOLDER.search(parent.name) is not None
             )
             return Evidence(True, meta, "a SpikeGLX metadata file", nested=not direct)
-        return Evidence(False, None, "no *.ap.meta, *.lf.meta, *.nidq.meta or *.obx.meta in it")
+        return Evidence(False, None, "no SpikeGLX .meta")
 
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""
@@ -139,7 +140,8 @@ def _size_problem(bin_file: Path, fields: dict[str, str], n_channels: int) -> St
     if not bin_file.exists():
         compressed = bin_file.with_suffix(".cbin").exists()
         remedy = (
-            "Decompress it, or read it with input 'spikeinterface' and reader_type 'cbin_ibl'"
+            "Decompress it, or read it with input 'spikeinterface' and "
+            "reader_type 'compressedbinaryibl'"
             if compressed
             else FIX_OR_MOVE
         )
@@ -148,10 +150,11 @@ def _size_problem(bin_file: Path, fields: dict[str, str], n_channels: int) -> St
     size = bin_file.stat().st_size
     expected = fields.get("fileSizeBytes", "")
     if expected.isdecimal() and size < int(expected):
-        what = f"{size} bytes on disk, {expected} bytes according to its .meta file"
+        what = f"{count(size, 'byte')} on disk, {int(expected):,} according to its .meta file"
         return StreamError(what, bin_file, FIX_OR_MOVE, Reason.TRUNCATED)
     if size % (n_channels * _BYTES_PER_SAMPLE):
-        what = f"{size} bytes are not a whole number of samples of {n_channels} channels"
+        n_bytes, channels = count(size, "byte is", "bytes are"), count(n_channels, "channel")
+        what = f"{n_bytes} not a whole number of samples of {channels}"
         return StreamError(what, bin_file, FIX_OR_MOVE, Reason.TRUNCATED)
     return None
 

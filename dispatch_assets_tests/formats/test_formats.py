@@ -9,7 +9,7 @@ import pytest
 from dispatch_assets.discovery import evidence
 from dispatch_assets.errors import ParameterError
 from dispatch_assets.formats import FORMATS, by_name
-from dispatch_assets_tests.formats.contract import Library, contracts
+from dispatch_assets_tests.formats.sample_session import Library, contracts
 from dispatch_assets_tests.samples import aind
 from dispatch_assets_tests.samples.openephys import Probe, probe_streams
 

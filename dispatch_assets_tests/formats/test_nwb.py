@@ -204,7 +204,7 @@ def test_a_truncated_file_fails_alone(tmp_path: Path, keep: float) -> None:
     report = planned(tmp_path, multi_session=True)
     assert names(report) == ["good__block0_acquisition-A_recording1"]
     (entry,) = [e for e in report.entries if e.session_name == "cut"]
-    assert (entry.status, entry.reason) == ("failed", "unreadable")
+    assert (entry.status, entry.reason) == ("failed", "truncated")
 
 
 def test_a_missing_chunk_of_a_zarr_file(tmp_path: Path) -> None:
@@ -278,3 +278,13 @@ def test_clipped_for_debugging(tmp_path: Path) -> None:
     _, jobs = dispatched(tmp_path, debug=True, debug_duration=0.05)
     (job,) = jobs.values()
     assert loaded(job, tmp_path).get_num_samples() == pytest.approx(1500, abs=1)
+
+
+def test_a_file_that_was_cut_is_truncated(tmp_path: Path) -> None:
+    file = nwb.write_nwb(tmp_path / "x.nwb", seconds=0.1)
+    payload.cut_file(file, 1000)
+    size = file.stat().st_size
+    (entry,) = planned(tmp_path).entries
+    assert (entry.status, entry.reason) == ("failed", "truncated")
+    told = f"{file}: {size:,} bytes on disk, {size + 1000:,} according to its header."
+    assert entry.message.startswith(told)

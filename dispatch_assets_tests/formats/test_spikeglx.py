@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from dispatch_assets.si_readers import find_reader
 from dispatch_assets_tests.formats.contract import SECONDS, InputFormatContract
 from dispatch_assets_tests.outcome import (
     dispatched,
@@ -158,7 +159,8 @@ def test_compressed_data_get_a_remedy(tmp_path: Path) -> None:
     (file,) = run.rglob("*.ap.bin")
     file.rename(file.with_suffix(".cbin"))
     (entry,) = [e for e in planned(tmp_path).entries if e.status == "failed"]
-    assert "cbin_ibl" in entry.message
+    assert "reader_type 'compressedbinaryibl'" in entry.message
+    assert find_reader("compressedbinaryibl").name == "compressedbinaryibl"
 
 
 def test_one_broken_meta_leaves_the_other_probes(tmp_path: Path) -> None:
@@ -214,3 +216,28 @@ def test_a_data_folder_of_run_folders_and_a_run_folder_itself(tmp_path: Path) ->
     run = spikeglx.write_run(tmp_path / "lab" / "r_g0", "r", NP1, **SHORT)
     for root in (tmp_path / "lab", run, run / "r_g0_imec0"):
         assert names(planned(root)) == ["block0_imec0.ap_recording1"]
+
+
+def test_a_meta_file_that_lacks_an_entry_is_told_in_words(tmp_path: Path) -> None:
+    run = spikeglx.write_run(tmp_path / "r", "r", NP1, lf=False, **SHORT)
+    (meta,) = run.rglob("*.ap.meta")
+    lines = [x for x in meta.read_text().splitlines() if not x.startswith("nSavedChans")]
+    meta.write_text("\n".join(lines) + "\n")
+    (entry,) = [e for e in planned(tmp_path).entries if e.status == "failed"]
+    assert entry.message.startswith(
+        f"{meta}: cannot be read: it lacks 'nSavedChans'. Copy it again"
+    )
+    assert "KeyError" not in entry.message
+
+
+def test_an_lfp_band_says_what_became_of_its_ap_band(tmp_path: Path) -> None:
+    run = spikeglx.write_run(tmp_path / "r", "r", {"imec0": "NP1", "imec1": "NP1"}, **SHORT)
+    payload.cut_file(next(run.rglob("*imec0.ap.bin")), 62)
+    payload.cut_file(next(run.rglob("*imec1.lf.bin")), 62)
+    report, _ = dispatched(tmp_path)
+    lfp = [e for e in report.entries if e.stream.endswith(".lf")]
+    assert [(e.stream, e.status, e.reason) for e in lfp] == [
+        ("imec0.lf", "skipped", "lfp_band"),
+        ("imec1.lf", "failed", "truncated"),
+    ]
+    assert lfp[0].message == "LFP band; left out with imec0.ap, which is no job"
