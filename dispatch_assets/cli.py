@@ -9,16 +9,42 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 _COMMANDS = {
     "dispatch": "write one job file per recording found in a data folder",
     "plan": "show what would be dispatched, what not and why; writes nothing",
     "formats": "show which input formats recognise a path, and why",
     "schema": "print the JSON schema of jobs, inventories or parameters",
+    "run": "run steps of the sorting chain on one job",
+    "export": "write sorted sessions as one NWB file, or as AIND's results tree",
     "materialize": "run the Dagster assets: discover, then write every new or changed job",
 }
+# what argparse says
+_UNKNOWN_FLAGS = "unrecognized arguments: "
+_UNKNOWN_CHOICE = re.compile(r"invalid choice: '(.*)' \(choose from (.*)\)")
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that guesses what a mistyped flag or choice was meant to be."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message, with what was perhaps meant, and exit with status 2."""
+        from dispatch_assets.errors import did_you_mean
+
+        choice = _UNKNOWN_CHOICE.search(message)
+        known: list[str] = list(self._option_string_actions)
+        unknown: list[str] = []
+        if choice is not None:
+            known, unknown = re.findall(r"[\w-]+", choice[2]), [choice[1]]
+        elif message.startswith(_UNKNOWN_FLAGS):
+            words = message.removeprefix(_UNKNOWN_FLAGS).split()
+            unknown = [word.partition("=")[0] for word in words if word.startswith("--")]
+        guesses = [guess for name in unknown if (guess := did_you_mean(name, known))]
+        super().error("; ".join([message, *guesses]))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _top_level(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="dispatch-assets",
         description="Find recordings in electrophysiology session folders and plan sorting jobs.",
         epilog="`dispatch-assets COMMAND --help` tells more about a command.",
@@ -67,7 +93,7 @@ def _top_level(arguments: list[str]) -> int:
 def _run(command: str, arguments: list[str]) -> int:
     from dispatch_assets import commands
 
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog=f"dispatch-assets {command}", description=f"{_COMMANDS[command].capitalize()}."
     )
     status: int = getattr(commands, command)(parser, arguments)

@@ -69,6 +69,8 @@ def plan(parser: ArgumentParser, arguments: list[str]) -> int:
     else:
         print_report(report.entries)
         sessions = {e.session_name for e in report.entries if e.status == "job"}
+        if sessions and not params.skip_timestamps_check:
+            print("Only headers were read: the clocks are checked when the jobs are written.")
         if len(sessions) > 1 and not params.multi_session:
             print("To dispatch several sessions at once, say --multi-session.")
     return report.exit_status
@@ -95,6 +97,20 @@ def schema(parser: ArgumentParser, arguments: list[str]) -> int:
     options = parser.parse_args(arguments)
     print(schema_text(options.what), end="")
     return 0
+
+
+def run(parser: ArgumentParser, arguments: list[str]) -> int:
+    """Run steps of the sorting chain."""
+    from dispatch_assets import steps_command
+
+    return steps_command.run(parser, arguments)
+
+
+def export(parser: ArgumentParser, arguments: list[str]) -> int:
+    """Export sorted sessions."""
+    from dispatch_assets import export_command
+
+    return export_command.export(parser, arguments)
 
 
 def materialize(parser: ArgumentParser, arguments: list[str]) -> int:

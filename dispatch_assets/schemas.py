@@ -8,11 +8,13 @@ from pydantic import BaseModel
 
 from dispatch_assets.models import Inventory, SortingJob
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.sorting.params import SortingParams
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "job": SortingJob,
     "inventory": Inventory,
     "params": DispatchParams,
+    "sorting_params": SortingParams,
 }
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("dispatch_assets_tests.formats.contract")
+pytest.register_assert_rewrite(
+    "dispatch_assets_tests.formats.contract_jobs",
+    "dispatch_assets_tests.formats.contract_planning",
+    "dispatch_assets_tests.formats.sample_session",
+)
 
-from dispatch_assets_tests.formats.contract import Library  # noqa: E402 - after registering
+from dispatch_assets_tests.formats.sample_session import Library  # noqa: E402 - after registering
 
 
 @pytest.fixture(scope="session")

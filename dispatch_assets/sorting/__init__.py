@@ -1,0 +1,1 @@
+"""From a job to sorted, checked and exported units, through SpikeInterface; knows no Dagster."""

@@ -1,0 +1,92 @@
+"""The default sorter, run for real: it finds the known units, and the same ones every time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import spikeinterface.sorters as si_sorters
+from spikeinterface.comparison import compare_sorter_to_ground_truth
+from spikeinterface.core import BaseSorting, select_segment_sorting
+
+from dispatch_assets.sorting.results import StepResult
+from dispatch_assets.sorting.step import SORTING, StepContext
+from dispatch_assets_tests.sorting.lab import Known, context_of, publish_raw, run
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def sorted_once(
+    known: Known, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[StepContext, StepResult]:
+    context = context_of(known, tmp_path_factory.mktemp("once") / "results")
+    publish_raw(context)
+    return context, run(context, SORTING)[0]
+
+
+def accuracies(truth: BaseSorting, found: BaseSorting) -> np.ndarray:
+    comparison = compare_sorter_to_ground_truth(truth, found)
+    return np.asarray(comparison.get_performance()["accuracy"], dtype=float)
+
+
+def spikes_file(context: StepContext) -> bytes:
+    return (context.results / SORTING / "sorting" / "spikes.npy").read_bytes()
+
+
+def test_it_finds_the_known_units(
+    known: Known, sorted_once: tuple[StepContext, StepResult]
+) -> None:
+    context, result = sorted_once
+    assert np.sum(accuracies(known.truth, context.sorted()) >= 0.9) >= 4  # of 5, in 20 s
+    assert result.facts["units"] == len(context.sorted().unit_ids)
+    assert result.facts["sorter"] == "spykingcircus2"
+    assert not (context.results / SORTING / "scratch").exists()
+
+
+def test_the_same_seed_gives_the_same_result_whatever_the_workers(
+    sorted_once: tuple[StepContext, StepResult], known: Known, tmp_path: Path
+) -> None:
+    once, _ = sorted_once
+    again = context_of(known, tmp_path / "results")
+    publish_raw(again)
+    run(replace(again, n_jobs=2), SORTING)
+    assert spikes_file(again) == spikes_file(once)
+
+
+def test_another_process_gives_the_same_result(
+    sorted_once: tuple[StepContext, StepResult], known: Known, tmp_path: Path
+) -> None:
+    once, _ = sorted_once
+    again = context_of(known, tmp_path / "results")
+    publish_raw(again)
+    (job,) = (tmp_path / "results_jobs").glob("job_*.json")
+    command = [sys.executable, "-m", "dispatch_assets", "run", SORTING]
+    places = ["--job", str(job), "--out", str(tmp_path / "results"), "--data", str(known.data)]
+    done = subprocess.run(
+        [*command, *places, "--n-jobs", "2"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert spikes_file(again) == spikes_file(once)
+    assert "sorter: spykingcircus2" in done.stdout
+    assert "sorting: Kept" in done.stderr  # what the sorter prints
+
+
+@pytest.mark.parametrize("takes_segments", [True, False])
+def test_spikes_stand_in_their_segments(
+    two_segments: Known, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes_segments: bool
+) -> None:
+    sorter = si_sorters.sorter_dict["spykingcircus2"]
+    monkeypatch.setattr(sorter, "handle_multi_segment", takes_segments)
+    context = context_of(two_segments, tmp_path / "results")
+    publish_raw(context)
+    (result,) = run(context, SORTING)
+    assert result.facts["sorted_as_one_segment"] is not takes_segments
+    for segment in (0, 1):
+        truth = select_segment_sorting(two_segments.truth, [segment])
+        found = select_segment_sorting(context.sorted(), [segment])
+        assert np.sum(accuracies(truth, found) >= 0.9) >= 4  # of 5
