@@ -7,6 +7,14 @@
     Folder or fsspec URL of inventories and jobs; ``.dispatch/store`` if not set.
 ``DISPATCH_PARAMS``
     Parameters of dispatch that differ from their defaults: a JSON file, or JSON itself.
+``DISPATCH_SORTING``
+    Parameters of the sorting chain, likewise; an AIND params file works.
+``DISPATCH_RESULTS``
+    Folder of the results of sorting; ``sorting`` in the store if not set.
+``DISPATCH_COMPUTE``
+    How the commands of the chain are launched, as JSON: see `environment.ComputeParams`.
+
+If parameters make no sense, everything loads, and the runs that need them say why they fail.
 """
 
 from __future__ import annotations
@@ -15,11 +23,13 @@ import os
 
 import dagster as dg
 
-from dispatch_assets.defs.environment import settings_from
+from dispatch_assets.defs.environment import settings_or_why_not
 from dispatch_assets.defs.graph import build_definitions
 
 
 @dg.definitions
 def defs() -> dg.Definitions:
     """Return the definitions of this code location."""
-    return build_definitions(settings_from(os.environ))
+    settings, wrong = settings_or_why_not(os.environ)
+    # raised from here, an error would be the last line of a long traceback in place of the graph
+    return build_definitions(settings, {name: str(error) for name, error in wrong.items()})

@@ -5,7 +5,7 @@ import dagster as dg
 from dispatch_assets.defs.failures import as_failure
 from dispatch_assets.defs.metadata import failures_metadata, not_jobs_table
 from dispatch_assets.defs.resources import Store
-from dispatch_assets.errors import DispatchError
+from dispatch_assets.errors import DispatchError, count
 from dispatch_assets.input_format import reading
 from dispatch_assets.models import SortingJob
 from dispatch_assets.recording_json import check_trusted
@@ -33,13 +33,18 @@ def every_stream_accounted_for(store: Store) -> dg.AssetCheckResult:
         inventories = shards.present()
         entries = [*(e for i in inventories for e in i.entries), *shards.not_sessions()]
     failed = [e for e in entries if e.status == "failed"]
-    sentence = f"{len(failed)} of {len(entries)} streams, segments or entries need attention."
+    things = "stream, segment or entry needs", "streams, segments or entries need"
+    sentence = f"{len(failed):,} of {count(len(entries), *things)} attention."
     return dg.AssetCheckResult(
         passed=not failed,
         severity=dg.AssetCheckSeverity.WARN,  # their siblings are fine
-        description=sentence if failed else f"All {len(entries)} are accounted for.",
+        description=sentence if failed else f"{_all(len(entries))} accounted for.",
         metadata={"failed": not_jobs_table(failed), "sessions": len(inventories)},
     )
+
+
+def _all(n: int) -> str:
+    return "The only one is" if n == 1 else f"All {n:,} are"
 
 
 class CheckedJobs:
@@ -64,7 +69,7 @@ class CheckedJobs:
         return dg.AssetCheckResult(
             check_name=JOB_LOADS.name,
             passed=not n_bad,
-            description=f"{self._n - n_bad} of {self._n} jobs open.",
+            description=f"{self._n - n_bad:,} of {count(self._n, 'job opens', 'jobs open')}.",
             metadata={"checked": self._n, **failures_metadata(self._failures)},
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import dagster as dg
 
 from dispatch_assets.defs.scan import Change, Scan
+from dispatch_assets.errors import count
 from dispatch_assets.models import InventoryEntry, SortingJob
 from dispatch_assets.report import place
 
@@ -65,7 +66,8 @@ def inventory_metadata(scan: Scan, store: str) -> Metadata:
 def _summary(scan: Scan, counts: Mapping[str, int], duration_s: float, size_bytes: int) -> str:
     scope = "all sessions" if scan.whole else "named sessions only"
     lines = [
-        f"**{counts['jobs']:,} sorting jobs** in {counts['sessions']:,} sessions ({scope}): "
+        f"**{count(counts['jobs'], 'sorting job')}** in "
+        f"{count(counts['sessions'], 'session')} ({scope}): "
         f"{_hours(duration_s)}, {_bytes(size_bytes)}",
         f"- {counts['new']:,} new, {counts['changed']:,} changed, "
         f"{counts['returned']:,} returned, {counts['vanished']:,} vanished",
@@ -167,7 +169,7 @@ def job_metadata(job: SortingJob, file: str) -> Metadata:
     metadata: Metadata = {
         "summary": dg.MetadataValue.md(
             f"**{job.recording_name}** of session **{job.session_name}**: {job.duration:g} s, "
-            f"{job.n_channels} channels at {job.sampling_frequency_hz:g} Hz, "
+            f"{count(job.n_channels, 'channel')} at {job.sampling_frequency_hz:g} Hz, "
             f"probe {probes or 'without a name'}"
         ),
         "job file": dg.MetadataValue.path(file),

@@ -60,3 +60,11 @@ def contiguous(instance: dg.DagsterInstance, keys: Iterable[str]) -> list[list[s
                 stretches.append([key])
         previous_wanted = key in wanted
     return stretches
+
+
+def partition_tags(keys: Sequence[str]) -> dict[str, str]:
+    """Return the tags of a run of one partition, or of all from the first to the last of `keys`."""
+    if len(keys) == 1:
+        return {"dagster/partition": keys[0]}
+    start, end = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
+    return {start: keys[0], end: keys[-1]}

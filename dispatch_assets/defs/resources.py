@@ -50,3 +50,19 @@ class DispatchParamsResource(DispatchParams, dg.ConfigurableResource):  # type: 
         return DispatchParams.model_validate(
             self.model_dump(include=set(DispatchParams.model_fields))
         )
+
+
+class WrongParamsResource(DispatchParamsResource):
+    """Stands in for parameters that make no sense: whoever asks for them is told why."""
+
+    why: str = Field(description="What is wrong with the parameters.")
+
+    def plain(self) -> DispatchParams:
+        """Refuse.
+
+        Raises
+        ------
+        ParameterError
+            Always.
+        """
+        raise ParameterError(self.why, remedy="Mend it, then reload the code location")

@@ -29,9 +29,10 @@ from dispatch_assets.defs.batch import data_version
 from dispatch_assets.defs.environment import DATA, STORE, Settings, absolute, settings_from
 from dispatch_assets.defs.files import JobFiles, Shards
 from dispatch_assets.defs.instance import home_for, instance_at
-from dispatch_assets.defs.partitions import contiguous, register
+from dispatch_assets.defs.partitions import contiguous, partition_tags, register
+from dispatch_assets.defs.scan import MOUNT_OR
 from dispatch_assets.defs.summary import Summary, print_summary
-from dispatch_assets.errors import DispatchError, ParameterError
+from dispatch_assets.errors import DispatchError, MassRemovalError, ParameterError
 from dispatch_assets.models import InventoryEntry
 from dispatch_assets.params import DispatchParams, parse_params
 
@@ -40,6 +41,7 @@ MAX_PARTITIONS = 1000  # of one run
 _INVENTORY, _JOBS = dg.AssetKey("session_inventory"), dg.AssetKey("sorting_jobs")
 _CHANGES = ("new", "changed", "returned", "vanished")
 _DATA_VERSION = "dagster/data_version"
+_ALLOW_MASS_REMOVAL = "--allow-mass-removal"
 
 
 def materialize(
@@ -90,8 +92,9 @@ def materialize(
         written={key: files.path(key) for key in due if key not in failed},
         failed=failed,
         up_to_date=tuple(fresh),
+        data=settings.data,
         store=settings.store,
-        home=str(folder),
+        home=str(folder.absolute()),
     )
 
 
@@ -104,7 +107,7 @@ def main(parser: ArgumentParser, arguments: Sequence[str]) -> int:
         help=f"folder or URL of inventories and jobs (default: ${STORE}, or .dispatch/store)",
     )
     parser.add_argument(
-        "--allow-mass-removal",
+        _ALLOW_MASS_REMOVAL,
         action="store_true",
         help="accept an empty data root, or that most sessions are gone",
     )
@@ -193,12 +196,11 @@ class _Runs:
         for stretch in contiguous(self._instance, keys):
             for start in range(0, len(stretch), MAX_PARTITIONS):
                 part = stretch[start : start + MAX_PARTITIONS]
-                self._on_progress(
-                    f"writing jobs {done + 1:,} to {done + len(part):,} of {len(keys):,}"
-                )
-                done += len(part)
+                first, done = done + 1, done + len(part)
+                these = f"jobs {first:,} to {done:,}" if done > first else f"job {done:,}"
+                self._on_progress(f"writing {these} of {len(keys):,}")
                 try:
-                    self._execute(_JOBS, tags=_partition_tags(part))
+                    self._execute(_JOBS, tags=partition_tags(part))
                 except dg.Failure as e:
                     failed |= failures_of(e) or dict.fromkeys(part, e.description or "")
         return failed
@@ -222,19 +224,15 @@ class _Runs:
             raise KeyboardInterrupt from e
 
 
-def _partition_tags(keys: Sequence[str]) -> dict[str, str]:
-    if len(keys) == 1:
-        return {"dagster/partition": keys[0]}
-    start, end = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
-    return {start: keys[0], end: keys[-1]}
-
-
 @contextmanager
 def _as_errors() -> Iterator[None]:
     """Turn a Dagster failure back into the error of ours that it was made from."""
     try:
         yield
     except dg.Failure as e:
+        if isinstance(e.__cause__, MassRemovalError):  # its remedy is one of the launchpad
+            remedy = f"{MOUNT_OR} with {_ALLOW_MASS_REMOVAL}"
+            raise MassRemovalError(e.__cause__.what, e.__cause__.where, remedy) from None
         if isinstance(e.__cause__, DispatchError):
             raise e.__cause__ from None
         raise

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from dispatch_assets.defs.files import Shards, Tombstone, Tombstones
 from dispatch_assets.discovery import Discovery, discover
-from dispatch_assets.errors import DataRootError, ParameterError
+from dispatch_assets.errors import MassRemovalError, ParameterError, count
 from dispatch_assets.models import Inventory, InventoryEntry, Session
 from dispatch_assets.naming import file_stem
 from dispatch_assets.params import DispatchParams
@@ -19,6 +19,7 @@ from dispatch_assets.planning import plan_session
 
 FEW_SESSIONS = 3  # so many may always vanish at once
 MANY_SESSIONS = 0.2  # more than this part of all sessions look like an unmounted disk
+MOUNT_OR = "Mount the disk; if they are gone for good, run again"
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,9 @@ def scan(
     Raises
     ------
     DataRootError
-        If the data root is missing, empty, or looks unmounted.
+        If the data root is missing.
+    MassRemovalError
+        If it is empty, or looks unmounted; with a remedy for the Dagster launchpad.
     ParameterError
         If a named session neither exists nor ever existed.
     """
@@ -206,13 +209,13 @@ def _lost(
 
 
 def _refuse_unmounted(root: str, found: Discovery, lost: Sequence[object], n_known: int) -> None:
-    remedy = "Mount the disk; if they are gone for good, run again with allow_mass_removal"
+    remedy = f"{MOUNT_OR} session_inventory with `allow_mass_removal: true` in its run config"
     if not found.sessions and not found.others:
-        raise DataRootError("the data folder is empty", root, remedy)
+        raise MassRemovalError("the data folder is empty", root, remedy)
     too_many = len(lost) > max(FEW_SESSIONS, MANY_SESSIONS * n_known)
     if lost and (too_many or not found.sessions):
-        what = f"{len(lost)} of {n_known} known sessions are missing at once"
-        raise DataRootError(what, root, remedy)
+        known = count(n_known, "known session is", "known sessions are")
+        raise MassRemovalError(f"{len(lost):,} of {known} missing", root, remedy)
 
 
 def _tombstones(gone: Mapping[str, InventoryEntry]) -> dict[str, Tombstone]:

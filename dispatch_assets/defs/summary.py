@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dispatch_assets.defs.environment import DAGSTER_HOME, DATA, STORE
+from dispatch_assets.errors import count
 from dispatch_assets.models import InventoryEntry
-from dispatch_assets.report import place, table
+from dispatch_assets.report import left_out, place, print_unknown, table
 
 MAX_LISTED = 50
 
@@ -28,8 +31,8 @@ class Summary:
         Why the others could not be, by key.
     up_to_date
         Keys of the jobs that were left alone.
-    store, home
-        Where the jobs are; where Dagster keeps its state.
+    data, store, home
+        Where the raw data are, and the jobs; where Dagster keeps its state.
     """
 
     entries: tuple[InventoryEntry, ...]
@@ -37,6 +40,7 @@ class Summary:
     written: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
     up_to_date: tuple[str, ...] = ()
+    data: str = ""
     store: str = ""
     home: str = ""
 
@@ -53,12 +57,13 @@ class Summary:
 def print_summary(summary: Summary) -> None:
     """Print what was written, and what was not with its remedy."""
     jobs = {str(e.job_key): e for e in summary.of_status("job")}
-    skipped, faults = summary.of_status("skipped"), summary.of_status("failed")
+    (skipped, unknown), faults = left_out(summary.entries), summary.of_status("failed")
     rows = [_row(key, jobs[key]) for key in list(summary.written)[:MAX_LISTED] if key in jobs]
     if rows:
         print(table(("session", "recording", "duration (s)", "channels", "partition"), rows))
     if len(summary.written) > MAX_LISTED:
         print(f"... and {len(summary.written) - MAX_LISTED:,} more")
+    print_unknown(unknown)
     sys.stdout.flush()
     for e in faults:
         where = f"{e.session_name} {place(e)}".strip()
@@ -67,15 +72,22 @@ def print_summary(summary: Summary) -> None:
         print(f"job not written: {key}\n    {why}", file=sys.stderr)
     sys.stderr.flush()
     changes = ", ".join(f"{n:,} {what}" for what, n in summary.counts.items())
-    sessions = len({e.session_name for e in jobs.values()})
+    sessions = count(len({e.session_name for e in jobs.values()}), "session")
+    blank = "\n" if rows or unknown else ""
+    print(f"{blank}{count(len(jobs), 'recording')} in {sessions}: {changes}")
+    more = f"{len(unknown):,} not recognised, " if unknown else ""
     print(
-        f"{'' if not rows else chr(10)}{len(jobs):,} recordings in {sessions:,} sessions: {changes}"
+        f"{count(len(summary.written), 'job')} written, {len(summary.up_to_date):,} up to date, "
+        f"{len(skipped):,} left out as expected, {more}"
+        f"{len(summary.failed) + len(faults):,} failed"
     )
-    print(
-        f"{len(summary.written):,} jobs written, {len(summary.up_to_date):,} up to date, "
-        f"{len(skipped):,} left out as expected, {len(summary.failed) + len(faults):,} failed"
-    )
-    print(f"Jobs: {summary.store}\nDagster: DAGSTER_HOME={summary.home}")
+    print(f"Jobs: {summary.store}")
+    print(f"To see them in the Dagster UI: {_dev_command(summary)}")
+
+
+def _dev_command(summary: Summary) -> str:
+    settings = {DATA: summary.data, STORE: summary.store, DAGSTER_HOME: summary.home}
+    return " ".join([*(f"{name}={shlex.quote(v)}" for name, v in settings.items()), "make dev"])
 
 
 def _row(key: str, e: InventoryEntry) -> tuple[str, ...]:

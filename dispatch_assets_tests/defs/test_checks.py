@@ -65,10 +65,10 @@ def test_job_that_does_not_open_is_not_written(lab: Lab, monkeypatch: pytest.Mon
     monkeypatch.setattr(JobBuilder, "build", wrong_path)
     many, one = lab.dispatch(KEYS), lab.dispatch([BETA[1]])
     assert lab.materialized() == lab.jobs.keys() == set(KEYS) - {BETA[1]}
-    for result, counts in ((many, "3 of 4"), (one, "0 of 1")):
+    for result, counts in ((many, "3 of 4 jobs open"), (one, "0 of 1 job opens")):
         assert not result.success
         assert "cannot be read" in sentence(result)
-        assert verdict(result).description == f"{counts} jobs open."
+        assert verdict(result).description == f"{counts}."
         (row,) = rows(verdict(result).metadata["failed"])
         assert row["recording"] == BETA[1]
 

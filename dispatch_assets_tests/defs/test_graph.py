@@ -13,11 +13,23 @@ DEFINITIONS = build_definitions(settings_from({}))
 GRAPH = DEFINITIONS.resolve_asset_graph()
 
 INVENTORY, RECORDINGS, JOBS = map(dg.AssetKey, ("session_inventory", "recordings", "sorting_jobs"))
+CHAIN = PREPROCESSED, SORTING, UNITS, REPORT, NWB = tuple(
+    map(dg.AssetKey, ("preprocessed", "sorting", "units", "units_report", "units_nwb"))
+)
 
 
 def test_assets_and_their_dependencies() -> None:
     dependencies = {key: set(GRAPH.get(key).parent_keys) for key in GRAPH.get_all_asset_keys()}
-    assert dependencies == {INVENTORY: set(), RECORDINGS: {INVENTORY}, JOBS: {RECORDINGS}}
+    assert dependencies == {
+        INVENTORY: set(),
+        RECORDINGS: {INVENTORY},
+        JOBS: {RECORDINGS},
+        PREPROCESSED: {JOBS},
+        SORTING: {PREPROCESSED},
+        UNITS: {PREPROCESSED, SORTING},
+        REPORT: {PREPROCESSED, SORTING, UNITS},
+        NWB: {UNITS},
+    }
 
 
 def test_recordings_are_external_and_share_the_partitions_of_the_jobs() -> None:
@@ -29,13 +41,17 @@ def test_recordings_are_external_and_share_the_partitions_of_the_jobs() -> None:
 
 def test_partitions_map_one_to_one() -> None:
     """Anything else makes every job stale at once, or has backfills refused."""
-    assert isinstance(GRAPH.get_partition_mapping(JOBS, RECORDINGS), dg.IdentityPartitionMapping)
+    for key in (JOBS, *CHAIN):
+        for parent in GRAPH.get(key).parent_keys:
+            mapping = GRAPH.get_partition_mapping(key, parent)
+            assert isinstance(mapping, dg.IdentityPartitionMapping)
 
 
 def test_checks() -> None:
     assert {(k.asset_key, k.name) for k in GRAPH.asset_check_keys} == {
         (INVENTORY, "every_stream_accounted_for"),
         (JOBS, "job_loads"),
+        *((key, f"{key.to_user_string()}_as_expected") for key in CHAIN),
     }
 
 
@@ -43,7 +59,7 @@ def test_every_asset_says_what_it_is() -> None:
     for key in GRAPH.get_all_asset_keys():
         node = GRAPH.get(key)
         assert node.description
-        assert node.group_name == "dispatch"
+        assert node.group_name == ("sorting" if key in CHAIN else "dispatch")
         assert node.owners == ["team:neurophysiology"]
         assert node.kinds
         assert "dispatch/layer" in node.tags

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_params_of_the_environment_hold_unless_a_flag_says_otherwise(
     assert main([*arguments, "--debug-duration", "0.02", "--sessions", "alpha"]) == 0
     job = JobFiles(str(place.store)).read(ALPHA)
     assert (job.debug, job.duration) == (True, 0.02)
-    assert "1 jobs written, 0 up to date" in capsys.readouterr().out
+    assert "1 job written, 0 up to date" in capsys.readouterr().out
 
 
 def test_interrupted_halfway_it_goes_on_where_it_was(
@@ -168,3 +169,45 @@ def test_as_a_program_twice(data: Path, tmp_path: Path) -> None:
     assert first.stderr.splitlines() == ["looking at the data root", "writing jobs 1 to 4 of 4"]
     assert JobFiles(str(tmp_path / ".dispatch" / "store")).keys() == set(KEYS)
     assert (tmp_path / ".dispatch" / "dagster_home" / "dagster.yaml").exists()
+
+
+def test_what_is_not_recognised_is_named(place: Lab, capsys: pytest.CaptureFixture[str]) -> None:
+    (place.data / "holiday").mkdir()
+    assert main(["materialize", "--data", str(place.data), "--store", str(place.store)]) == 0
+    out = capsys.readouterr().out
+    assert "Not recognised" in out
+    assert "  holiday\n    aind: no ecephys_compressed" in out
+    assert "1 not recognised, 0 failed" in out
+    assert "4 recordings in 2 sessions" in out
+
+
+def test_remedy_for_mass_removal_is_a_flag_here(
+    place: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["materialize", "--data", str(place.data), "--store", str(place.store)]
+    assert main(command) == 0
+    for session in ("alpha", "beta"):
+        place.remove(session)
+    assert main(command) == 1
+    told = capsys.readouterr().err
+    assert "run again with --allow-mass-removal." in told
+    assert "allow_mass_removal" not in told
+    assert main([*command, "--allow-mass-removal"]) == 1  # nothing to sort, but accepted
+    assert "0 recordings in 0 sessions: 0 new, 0 changed, 0 returned, 4 vanished" in (
+        capsys.readouterr().out
+    )
+
+
+def test_command_that_shows_the_result_names_every_setting(
+    place: Lab, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = tmp_path / "my store"
+    assert main(["materialize", "--data", str(place.data), "--store", str(store)]) == 0
+    line = capsys.readouterr().out.splitlines()[-1].partition(": ")[2]
+    *settings, make, dev = shlex.split(line)
+    assert (make, dev) == ("make", "dev")
+    assert settings == [
+        f"DISPATCH_DATA={place.data}",
+        f"DISPATCH_STORE={store}",
+        f"DAGSTER_HOME={tmp_path / 'dagster_home'}",
+    ]

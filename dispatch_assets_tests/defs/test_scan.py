@@ -49,7 +49,7 @@ def test_few_sessions_may_vanish_many_may_not(
 ) -> None:
     take(root, *range(n))
     if not accepted:
-        with pytest.raises(DataRootError, match="allow_mass_removal"):
+        with pytest.raises(DataRootError, match="`allow_mass_removal: true` in its run config"):
             scan(str(root), DispatchParams(), shards)
         return
     found = scan(str(root), DispatchParams(), shards)

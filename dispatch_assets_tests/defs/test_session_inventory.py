@@ -122,7 +122,7 @@ def test_data_root_without_any_session_is_an_error_once_there_were_some(lab: Lab
     for session in ("alpha", "beta"):
         lab.remove(session)
     (lab.data / "lost+found").mkdir()
-    assert "2 of 2 known sessions are missing at once" in sentence(lab.inventory())
+    assert "2 of 2 known sessions are missing." in sentence(lab.inventory())
 
 
 def test_missing_data_root_is_a_sentence(lab: Lab) -> None:

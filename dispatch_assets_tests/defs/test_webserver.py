@@ -121,6 +121,11 @@ def test_ui_and_daemon(server: Webserver, data: Path) -> None:
         "session_inventory": [],
         "recordings": ["session_inventory"],
         "sorting_jobs": ["recordings"],
+        "preprocessed": ["sorting_jobs"],
+        "sorting": ["preprocessed"],
+        "units": ["preprocessed", "sorting"],
+        "units_report": ["preprocessed", "sorting", "units"],
+        "units_nwb": ["units"],
     }
     assert run(server, "session_inventory")[1] == "SUCCESS"
 

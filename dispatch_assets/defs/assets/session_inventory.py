@@ -18,6 +18,7 @@ from dispatch_assets.defs.metadata import inventory_metadata
 from dispatch_assets.defs.partitions import register
 from dispatch_assets.defs.resources import DataRoot, DispatchParamsResource, Store
 from dispatch_assets.defs.scan import Change, Scan, scan
+from dispatch_assets.errors import count
 
 LOG_EVERY_S = 10.0
 
@@ -79,7 +80,7 @@ class _Progress:
 
     def __call__(self, session: str) -> None:
         if time.monotonic() >= self._due_s:
-            self._log.info(f"Reading {session} ({self._n:,} sessions done)")
+            self._log.info(f"Reading {session} ({count(self._n, 'session')} done)")
             self._due_s = time.monotonic() + LOG_EVERY_S
         self._n += 1
 

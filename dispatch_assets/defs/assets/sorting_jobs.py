@@ -17,11 +17,12 @@ import dagster as dg
 from dispatch_assets.defs.assets import GROUP, OWNERS, recordings
 from dispatch_assets.defs.batch import CODE_VERSION, Outcome, build, data_version
 from dispatch_assets.defs.checks import JOB_LOADS, CheckedJobs
+from dispatch_assets.defs.events import materialization, newest_event
 from dispatch_assets.defs.failures import as_failure
 from dispatch_assets.defs.metadata import failures_metadata, job_metadata
 from dispatch_assets.defs.partitions import SORTING_JOBS
 from dispatch_assets.defs.resources import DispatchParamsResource, Store
-from dispatch_assets.errors import DispatchError
+from dispatch_assets.errors import DispatchError, count
 from dispatch_assets.models import SortingJob
 
 KEY = dg.AssetKey("sorting_jobs")
@@ -56,8 +57,8 @@ def sorting_jobs(
 ) -> Events:
     """Open each session once, and write the jobs of all its partitions in this run."""
     keys = [context.partition_key] if context.has_partition_key else context.partition_keys
-    outcomes = build(keys, store.shards(), dispatch_params.plain())
     with as_failure():
+        outcomes = build(keys, store.shards(), dispatch_params.plain())
         if len(keys) == 1:
             yield from _one(next(outcomes), store)
         else:
@@ -82,7 +83,7 @@ def _one(outcome: Outcome, store: Store) -> Events:
 
 def _many(context: dg.AssetExecutionContext, outcomes: Iterator[Outcome], store: Store) -> Events:
     files, checked = store.jobs(), CheckedJobs()
-    seen = _last_event_on_recordings(context.instance)
+    seen = newest_event(context.instance, recordings.KEY)
     n_written, failures = 0, dict[str, str]()
     for outcome in outcomes:
         job = outcome.job
@@ -99,30 +100,14 @@ def _many(context: dg.AssetExecutionContext, outcomes: Iterator[Outcome], store:
 
 
 def _materialization(job: SortingJob, path: str, seen: int) -> dg.AssetMaterialization:
-    """Return the event that Dagster would log for a run of this partition alone."""
-    recording = recordings.KEY.to_user_string()
-    tags = {
-        "dagster/data_version": _version(job),
-        "dagster/data_version_is_user_provided": "true",
-        "dagster/code_version": CODE_VERSION,
-        f"dagster/input_data_version/{recording}": job.fingerprint,
-        f"dagster/input_event_pointer/{recording}": str(seen),
-    }
-    return dg.AssetMaterialization(
-        KEY, partition=job.job_key, tags=tags, metadata=job_metadata(job, path)
+    return materialization(
+        KEY,
+        job.job_key,
+        data_version=_version(job),
+        code_version=CODE_VERSION,
+        follows_from={recordings.KEY: (job.fingerprint, seen)},
+        metadata=job_metadata(job, path),
     )
-
-
-def _last_event_on_recordings(instance: dg.DagsterInstance) -> int:
-    """Return the id of the newest event that this run takes into account; later ones make it stale.
-
-    Never 0, which would stand for "unknown": then no later event would count.
-    """
-    pages = (
-        instance.fetch_observations(recordings.KEY, limit=1),
-        instance.fetch_materializations(recordings.KEY, limit=1),
-    )
-    return max([1, *(record.storage_id for page in pages for record in page.records)])
 
 
 def _version(job: SortingJob) -> str:
@@ -132,8 +117,8 @@ def _version(job: SortingJob) -> str:
 def _failure(failures: dict[str, str], n_written: int) -> dg.Failure:
     listed = "\n".join(f"- {key}: {why}" for key, why in failures.items())
     return dg.Failure(
-        description=f"{len(failures)} of {len(failures) + n_written} recordings could not be "
-        f"dispatched; the jobs of the other {n_written} are written.\n{listed}",
+        description=f"{len(failures):,} of {count(len(failures) + n_written, 'recording')} could "
+        f"not be dispatched; {count(n_written, 'job')} written.\n{listed}",
         metadata={**failures_metadata(failures), _FAILURES: dg.MetadataValue.json(failures)},
         allow_retries=False,
     )
