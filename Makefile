@@ -71,10 +71,16 @@ test: setup
 	@echo "==> layers"; $(VENV)/bin/lint-imports --no-logo
 	@echo "==> tests"; $(PY) -m pytest -n 2 $(PYTEST_ARGS)
 
-# Shows your data if DISPATCH_DATA says where they are, else what `make demo` has made.
+# Shows your data if DISPATCH_DATA says where they are, else what `make demo` has made. Dagster's
+# own files lie where `dispatch-assets materialize` puts them: beside the store, unless it is a URL.
 dev: setup
 	@if [ -n "$$DISPATCH_DATA" ] || [ ! -d .dispatch/demo ]; then \
-	  home="$${DAGSTER_HOME:-$$PWD/.dispatch/dagster_home}"; \
+	  case "$$DISPATCH_STORE" in \
+	    ""|*://*) beside=.dispatch ;; \
+	    *) beside="$$(dirname "$$DISPATCH_STORE")" ;; \
+	  esac; \
+	  mkdir -p "$$beside"; \
+	  home="$${DAGSTER_HOME:-$$(cd "$$beside" && pwd)/dagster_home}"; \
 	else \
 	  echo "dev: showing the demo. Your own data: DISPATCH_DATA=/path/to/sessions make dev"; \
 	  home="$$PWD/.dispatch/demo/dagster_home"; \
