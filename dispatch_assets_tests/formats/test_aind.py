@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -226,7 +227,7 @@ def test_wavpack_without_its_codec_says_how_to_install_it(
     (entry,) = [e for e in report.entries if e.status == "failed"]
     pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
     (requirement,) = pyproject["project"]["optional-dependencies"]["wavpack"]
-    assert f"{sys.executable} -m pip install '{requirement}'" in entry.message
+    assert f"{shlex.quote(sys.executable)} -m pip install '{requirement}'" in entry.message
 
 
 @pytest.mark.filterwarnings("ignore:Multi-threading is supported for wavpack")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -58,22 +61,42 @@ def test_the_same_seed_gives_the_same_result_whatever_the_workers(
     assert spikes_file(again) == spikes_file(once)
 
 
-def test_another_process_gives_the_same_result(
+def test_after_a_kill_another_process_gives_the_same_result(
     sorted_once: tuple[StepContext, StepResult], known: Known, tmp_path: Path
 ) -> None:
     once, _ = sorted_once
     again = context_of(known, tmp_path / "results")
     publish_raw(again)
     (job,) = (tmp_path / "results_jobs").glob("job_*.json")
-    command = [sys.executable, "-m", "dispatch_assets", "run", SORTING]
-    places = ["--job", str(job), "--out", str(tmp_path / "results"), "--data", str(known.data)]
-    done = subprocess.run(
-        [*command, *places, "--n-jobs", "2"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "dispatch_assets", "run", SORTING, "--n-jobs", "2"]
+    command += ["--job", str(job), "--out", str(again.results), "--data", str(known.data)]
+    kill_in_the_middle(command, again.results)
+    assert not (again.results / SORTING).exists()
+
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+
     assert done.returncode == 0, done.stderr
     assert spikes_file(again) == spikes_file(once)
     assert "sorter: spykingcircus2" in done.stdout
     assert "sorting: Kept" in done.stderr  # what the sorter prints
+    assert list(again.results.glob(".sorting-*")) == []
+
+
+def kill_in_the_middle(command: list[str], results: Path) -> None:
+    """Kill a command and all that it started, as soon as the sorter is at work."""
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        until = time.monotonic() + 120
+        while not list(results.glob(".sorting-*/scratch/sorter/spikeinterface_params.json")):
+            assert process.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        time.sleep(1.0)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @pytest.mark.parametrize("takes_segments", [True, False])
