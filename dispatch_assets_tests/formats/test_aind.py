@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import shutil
 import shlex
+import shutil
 import sys
 import tomllib
 from pathlib import Path
