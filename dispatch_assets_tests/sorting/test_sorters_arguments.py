@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +14,9 @@ from dispatch_assets.errors import ParameterError
 from dispatch_assets.sorting.params import SpikesortingParams
 from dispatch_assets.sorting.sorters import catalogue
 from dispatch_assets.sorting.sorters.arguments import arguments_for
+from dispatch_assets.sorting.sorters.catalogue import REQUIREMENTS
 from dispatch_assets.sorting.sorters.checking import check_sorter
+from dispatch_assets.sorting.sorters.motion import lacks_torch
 
 
 def refusal(**spikesorting: Any) -> str:
@@ -23,8 +28,8 @@ def refusal(**spikesorting: Any) -> str:
 @pytest.mark.parametrize(
     ("sorter", "how"),
     [
-        ("lupin", "pip install 'dispatch-assets[accuracy]'"),
-        ("kilosort4", "pip install 'dispatch-assets[gpu]'"),
+        ("lupin", "-m pip install 'torch>="),
+        ("kilosort4", "-m pip install 'kilosort>="),
         ("mountainsort5", "pip install mountainsort5"),
     ],
 )
@@ -36,6 +41,37 @@ def test_a_missing_sorter_is_told_how_to_install(
     assert f"the sorter '{sorter}' is not installed" in told
     assert how in told
     assert "spikesorting.container" in told
+
+
+@pytest.mark.parametrize("extra", sorted(REQUIREMENTS))
+def test_what_extras_consist_of_is_what_pyproject_says(extra: str) -> None:
+    pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    assert tuple(pyproject["project"]["optional-dependencies"][extra]) == REQUIREMENTS[extra]
+
+
+class TestWithoutTorch:
+    @pytest.fixture(autouse=True)
+    def no_torch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        find = importlib.util.find_spec
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda name: None if name == "torch" else find(name)
+        )
+
+    def lacks(self, sorter: str = "spykingcircus2", **sorter_params: Any) -> bool:
+        return lacks_torch(SpikesortingParams(sorter=sorter, sorter_params=sorter_params))
+
+    def test_the_default_sorter_cannot_correct_for_motion(self) -> None:
+        assert self.lacks()
+
+    def test_methods_that_need_none_can(self) -> None:
+        assert not self.lacks(motion_correction={"preset": "kilosort_like"})
+        assert not self.lacks(apply_motion_correction=False)
+        assert not self.lacks("tridesclous2")  # does not correct unless asked
+
+    def test_asking_for_it_is_refused_before(self) -> None:
+        told = refusal(sorter_params={"apply_motion_correction": True})
+        assert "needs torch" in told
+        assert "apply_motion_correction to false" in told
 
 
 def test_archived_sorters_are_refused() -> None:

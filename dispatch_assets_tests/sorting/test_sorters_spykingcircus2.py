@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from spikeinterface.core import BaseSorting, select_segment_sorting
 
 from dispatch_assets.sorting.results import StepResult
 from dispatch_assets.sorting.step import SORTING, StepContext
-from dispatch_assets_tests.sorting.lab import Known, context_of, publish_raw, run
+from dispatch_assets_tests.sorting.lab import SHORT, Known, context_of, publish_raw, run
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -59,6 +60,24 @@ def test_the_same_seed_gives_the_same_result_whatever_the_workers(
     publish_raw(again)
     run(replace(again, n_jobs=2), SORTING)
     assert spikes_file(again) == spikes_file(once)
+
+
+def test_without_torch_motion_stays_and_it_says_so(
+    sorted_once: tuple[StepContext, StepResult],
+    known: Known,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == "torch" else find(name)
+    )
+    params = {**SHORT, "spikesorting": {"min_drift_channels": 16}}  # as many as there are
+    context = context_of(known, tmp_path / "results", params)
+    publish_raw(context)
+    (result,) = run(context, SORTING)
+    assert any("needs torch" in warning for warning in result.warnings)
+    assert spikes_file(context) == spikes_file(sorted_once[0])
 
 
 def test_after_a_kill_another_process_gives_the_same_result(

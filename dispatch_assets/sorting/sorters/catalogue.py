@@ -5,6 +5,8 @@ SpikeInterface says the rest (names, parameters, what is installed); tests compa
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +29,12 @@ GPU_SORTERS = frozenset(
 
 EXTRAS: Mapping[str, str] = {"lupin": "accuracy", "kilosort4": "gpu"}
 """Extras of this package that install a sorter."""
+
+REQUIREMENTS: Mapping[str, tuple[str, ...]] = {
+    "accuracy": ("torch>=2.7,<3",),
+    "gpu": ("kilosort>=4.1,<5", "torch>=2.7,<3"),
+}
+"""What each extra installs, as pyproject.toml has it: the package itself is on no index."""
 
 PREPROCESSED_ALREADY: Mapping[str, Mapping[str, Any]] = {
     "spykingcircus2": {"apply_preprocessing": False},
@@ -110,6 +118,12 @@ MORE_SECTION_KEYS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     }
 }
 """Keys of nested parameters that a sorter reads although its defaults do not name them."""
+
+
+def pip_install(extra: str) -> str:
+    """Return the command that installs what an extra consists of, for this Python."""
+    words = [sys.executable, "-m", "pip", "install", *REQUIREMENTS[extra]]
+    return " ".join(map(shlex.quote, words))
 
 
 def needs_gpu(sorter: str) -> bool:

@@ -10,7 +10,8 @@ from typing import Any
 from dispatch_assets.errors import ParameterError, did_you_mean
 from dispatch_assets.sorting.params import SpikesortingParams
 from dispatch_assets.sorting.sorters.arguments import JOB_KWARGS, default_arguments
-from dispatch_assets.sorting.sorters.catalogue import EXTRAS, MORE_SECTION_KEYS
+from dispatch_assets.sorting.sorters.catalogue import EXTRAS, MORE_SECTION_KEYS, pip_install
+from dispatch_assets.sorting.sorters.motion import check_motion
 
 _SORTER, _PARAMS = "spikesorting.sorter", "spikesorting.sorter_params"
 _PROGRAMS = {  # program and Python package that a kind of container needs
@@ -34,6 +35,7 @@ def check_sorter(params: SpikesortingParams) -> None:
     else:
         _check_container(params)
     _check_arguments(params)
+    check_motion(params)
 
 
 def _check_name(sorter: str) -> None:
@@ -55,7 +57,7 @@ def _check_installed(sorter: str) -> None:
     if sorter_dict[sorter].is_installed():
         return
     if sorter in EXTRAS:
-        how = f"pip install 'dispatch-assets[{EXTRAS[sorter]}]'"
+        how = f"Install it: {pip_install(EXTRAS[sorter])}"
     else:
         how = " ".join(sorter_dict[sorter].installation_mesg.replace(">>>", "").split())
     remedy = f"{how.rstrip('.')}. Or run it in a container: set spikesorting.container"

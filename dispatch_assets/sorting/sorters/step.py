@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 from dispatch_assets.errors import RefusedError, count
 from dispatch_assets.sorting.results import Refusal
-from dispatch_assets.sorting.sorters.catalogue import MIN_CHANNELS, WITHOUT_MOTION_CORRECTION
+from dispatch_assets.sorting.sorters.catalogue import (
+    MIN_CHANNELS,
+    WITHOUT_MOTION_CORRECTION,
+    pip_install,
+)
 from dispatch_assets.sorting.step import (
     PREPROCESSED,
     SORTING,
@@ -36,19 +40,21 @@ def _check(context: StepContext) -> None:
 
 def _run(context: StepContext, folder: Path) -> StepOutcome:
     from dispatch_assets.sorting.sorters.arguments import arguments_for
+    from dispatch_assets.sorting.sorters.motion import lacks_torch
     from dispatch_assets.sorting.sorters.running import run
 
     params = context.params.spikesorting
     recording = context.preprocessed()
     _check_channels(context, recording)
     corrected = _is_motion_corrected(context)
-    correct_motion = (
+    wanted = (
         not corrected
         and not params.skip_motion_correction
         and recording.get_num_channels() >= params.min_drift_channels
     )
+    helpless = wanted and lacks_torch(params)
     arguments = arguments_for(
-        params, context.params.seed, context.n_jobs, correct_motion=correct_motion
+        params, context.params.seed, context.n_jobs, correct_motion=wanted and not helpless
     )
     found = run(context, recording, arguments, folder / "scratch")
     _write(context, found, arguments, folder)
@@ -56,7 +62,7 @@ def _run(context: StepContext, folder: Path) -> StepOutcome:
         facts=_facts(context, found, recording),
         tables={"units": _units(found.sorting, recording)},
         files={"sorting": "sorting", "sorter's log": _LOG, "sorter's parameters": _PARAMS},
-        warnings=_warnings(context, found, arguments, corrected),
+        warnings=_warnings(context, found, arguments, corrected, helpless),
         versions={params.sorter: _version(found)},
     )
 
@@ -133,10 +139,15 @@ def _units(sorting: BaseSorting, recording: BaseRecording) -> list[dict[str, Fac
 
 
 def _warnings(
-    context: StepContext, found: Found, arguments: Arguments, corrected: bool
+    context: StepContext, found: Found, arguments: Arguments, corrected: bool, helpless: bool
 ) -> list[str]:
     sorter = context.params.spikesorting.sorter
     said = []
+    if helpless:
+        said.append(
+            f"{sorter} did not correct for motion: its method needs torch. If the probe moved, "
+            f"install it ({pip_install('accuracy')}), or set preprocessing.motion to apply"
+        )
     if found.n_outside:
         spikes = count(found.n_outside, "spike")
         said.append(f"{spikes} that {sorter} put outside of the recording are left out")
