@@ -78,5 +78,5 @@ def _print(scores: dict[str, Score], results: Path) -> None:
     print(f"\nSorted with {published[SORTING].facts.get('sorter', '')}. For each recording:")
     print(f"  {shown / first / UNITS_REPORT / published[UNITS_REPORT].files['report']}")
     print("      units, waveforms, drift and quality, to open in a browser")
-    for file in published[UNITS_NWB].files.values():
-        print(f"  {shown / first / UNITS_NWB / file}")
+    print(f"  {shown / first / UNITS_NWB / str(published[UNITS_NWB].facts['file'])}")
+    print("      the units in NWB")
