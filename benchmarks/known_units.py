@@ -57,6 +57,8 @@ def _snr(truth: BaseSorting, work: Path) -> dict[str, float]:
     from spikeinterface import create_sorting_analyzer, load
 
     recording = load(work / "results/preprocessed/recording")
+    for key in list(truth.get_property_keys()):
+        truth.delete_property(key)  # the generator names main channels that may be left out now
     analyzer = create_sorting_analyzer(
         truth.remove_empty_units(), recording, sparse=False, main_channel_indices=None
     )
