@@ -16,7 +16,7 @@ from dispatch_assets.sorting.sorters import catalogue
 from dispatch_assets.sorting.sorters.arguments import arguments_for
 from dispatch_assets.sorting.sorters.catalogue import REQUIREMENTS
 from dispatch_assets.sorting.sorters.checking import check_sorter
-from dispatch_assets.sorting.sorters.motion import lacks_torch
+from dispatch_assets.sorting.sorters.motion import lacks_torch, without_motion_correction
 
 
 def refusal(**spikesorting: Any) -> str:
@@ -68,10 +68,12 @@ class TestWithoutTorch:
         assert not self.lacks(apply_motion_correction=False)
         assert not self.lacks("tridesclous2")  # does not correct unless asked
 
-    def test_asking_for_it_is_refused_before(self) -> None:
-        told = refusal(sorter_params={"apply_motion_correction": True})
-        assert "needs torch" in told
-        assert "apply_motion_correction to false" in told
+    def test_asking_for_it_can_be_taken_back(self) -> None:
+        asked = SpikesortingParams(sorter_params={"apply_motion_correction": True, "seed": 3})
+        assert lacks_torch(asked)
+        left = without_motion_correction(asked)
+        assert left.sorter_params == {"seed": 3}
+        assert not arguments_for(left, 0, 1, correct_motion=False).given["apply_motion_correction"]
 
 
 def test_archived_sorters_are_refused() -> None:

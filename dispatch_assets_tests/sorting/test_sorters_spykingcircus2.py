@@ -72,7 +72,9 @@ def test_without_torch_motion_stays_and_it_says_so(
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "torch" else find(name)
     )
-    params = {**SHORT, "spikesorting": {"min_drift_channels": 16}}  # as many as there are
+    asked = {"apply_motion_correction": True}  # as AIND's params file does
+    chosen = {"min_drift_channels": 16, "sorter_params": asked}  # as many channels as there are
+    params = {**SHORT, "spikesorting": chosen}
     context = context_of(known, tmp_path / "results", params)
     publish_raw(context)
     (result,) = run(context, SORTING)

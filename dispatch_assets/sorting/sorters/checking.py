@@ -11,7 +11,6 @@ from dispatch_assets.errors import ParameterError, did_you_mean
 from dispatch_assets.sorting.params import SpikesortingParams
 from dispatch_assets.sorting.sorters.arguments import JOB_KWARGS, default_arguments
 from dispatch_assets.sorting.sorters.catalogue import EXTRAS, MORE_SECTION_KEYS, pip_install
-from dispatch_assets.sorting.sorters.motion import check_motion
 
 _SORTER, _PARAMS = "spikesorting.sorter", "spikesorting.sorter_params"
 _PROGRAMS = {  # program and Python package that a kind of container needs
@@ -35,7 +34,6 @@ def check_sorter(params: SpikesortingParams) -> None:
     else:
         _check_container(params)
     _check_arguments(params)
-    check_motion(params)
 
 
 def _check_name(sorter: str) -> None:

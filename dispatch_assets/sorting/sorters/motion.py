@@ -5,10 +5,8 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from dispatch_assets.errors import ParameterError
 from dispatch_assets.sorting.params import SpikesortingParams
 from dispatch_assets.sorting.sorters.arguments import default_arguments
-from dispatch_assets.sorting.sorters.catalogue import pip_install
 
 SWITCH = "apply_motion_correction"
 _SECTION, _PRESET = "motion_correction", "motion_correction_preset"
@@ -23,18 +21,10 @@ def lacks_torch(params: SpikesortingParams) -> bool:
     return arguments.get(SWITCH) is True and _method(arguments) in _NEED_TORCH
 
 
-def check_motion(params: SpikesortingParams) -> None:
-    """Refuse a motion correction that is asked for and cannot work.
-
-    Raises
-    ------
-    ParameterError
-        If it needs torch and torch is not installed.
-    """
-    if params.sorter_params.get(SWITCH) is True and lacks_torch(params):
-        what = "its method of correcting for motion needs torch, which is not installed"
-        remedy = f"Install it: {pip_install('accuracy')}. Or set {SWITCH} to false"
-        raise ParameterError(what, f"spikesorting.sorter_params.{SWITCH}", remedy)
+def without_motion_correction(params: SpikesortingParams) -> SpikesortingParams:
+    """Return parameters that do not ask a sorter to correct for motion; AIND's files do."""
+    others = {k: v for k, v in params.sorter_params.items() if k != SWITCH}
+    return params.model_copy(update={"sorter_params": others})
 
 
 def _arguments(params: SpikesortingParams) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def _check(context: StepContext) -> None:
 
 def _run(context: StepContext, folder: Path) -> StepOutcome:
     from dispatch_assets.sorting.sorters.arguments import arguments_for
-    from dispatch_assets.sorting.sorters.motion import lacks_torch
+    from dispatch_assets.sorting.sorters.motion import lacks_torch, without_motion_correction
     from dispatch_assets.sorting.sorters.running import run
 
     params = context.params.spikesorting
@@ -54,7 +54,10 @@ def _run(context: StepContext, folder: Path) -> StepOutcome:
     )
     helpless = wanted and lacks_torch(params)
     arguments = arguments_for(
-        params, context.params.seed, context.n_jobs, correct_motion=wanted and not helpless
+        without_motion_correction(params) if helpless else params,
+        context.params.seed,
+        context.n_jobs,
+        correct_motion=wanted and not helpless,
     )
     found = run(context, recording, arguments, folder / "scratch")
     _write(context, found, arguments, folder)
