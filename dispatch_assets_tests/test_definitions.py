@@ -12,8 +12,8 @@ import dagster as dg
 import pytest
 
 from dispatch_assets.definitions import defs
-from dispatch_assets.defs.files import JobFiles, Shards
 from dispatch_assets.errors import ParameterError
+from dispatch_assets.shards import JobFiles, Shards
 from dispatch_assets_tests.defs.lab import ALPHA, write_data
 
 REPOSITORY = Path(__file__).parents[1]

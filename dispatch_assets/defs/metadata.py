@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
-from dispatch_assets.defs.scan import Change, Scan
 from dispatch_assets.errors import count
 from dispatch_assets.models import InventoryEntry, SortingJob
 from dispatch_assets.report import place
+from dispatch_assets.scan import Change, Scan
 
 MAX_ROWS = 200  # a table is stored with its event, so it must not grow with the data root
 

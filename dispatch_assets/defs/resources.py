@@ -4,9 +4,9 @@ import dagster as dg
 from pydantic import Field
 
 from dispatch_assets.defs import environment
-from dispatch_assets.defs.files import JobFiles, Shards
 from dispatch_assets.errors import ParameterError
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.shards import JobFiles, Shards
 
 
 class DataRoot(dg.ConfigurableResource):  # type: ignore[type-arg]

@@ -25,16 +25,16 @@ from typing import Any
 import dagster as dg
 
 from dispatch_assets.arguments import add_parameters, params_from
-from dispatch_assets.defs.batch import data_version
+from dispatch_assets.batch import data_version
 from dispatch_assets.defs.environment import DATA, STORE, Settings, absolute, settings_from
-from dispatch_assets.defs.files import JobFiles, Shards
 from dispatch_assets.defs.instance import home_for, instance_at
 from dispatch_assets.defs.partitions import contiguous, partition_tags, register
-from dispatch_assets.defs.scan import MOUNT_OR
 from dispatch_assets.defs.summary import Summary, print_summary
 from dispatch_assets.errors import DispatchError, MassRemovalError, ParameterError
 from dispatch_assets.models import InventoryEntry
 from dispatch_assets.params import DispatchParams, parse_params
+from dispatch_assets.scan import MOUNT_OR
+from dispatch_assets.shards import JobFiles, Shards
 
 MAX_PARTITIONS = 1000  # of one run
 

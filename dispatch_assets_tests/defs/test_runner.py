@@ -15,12 +15,12 @@ import pytest
 
 from dispatch_assets.cli import main
 from dispatch_assets.defs import runner
-from dispatch_assets.defs.files import JobFiles
 from dispatch_assets.errors import DataRootError, ParameterError
 from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import SortingJob
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import PlannedJob
+from dispatch_assets.shards import JobFiles
 from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, Lab
 
 

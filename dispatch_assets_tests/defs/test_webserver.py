@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dispatch_assets.defs.files import JobFiles
 from dispatch_assets.defs.instance import CONFIGURATION
+from dispatch_assets.shards import JobFiles
 from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, write_data
 from dispatch_assets_tests.defs.webserver import Webserver, dagster_dev, wait_for
 

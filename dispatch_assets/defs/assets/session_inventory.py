@@ -17,8 +17,8 @@ from dispatch_assets.defs.failures import as_failure
 from dispatch_assets.defs.metadata import inventory_metadata
 from dispatch_assets.defs.partitions import register
 from dispatch_assets.defs.resources import DataRoot, DispatchParamsResource, Store
-from dispatch_assets.defs.scan import Change, Scan, scan
 from dispatch_assets.errors import count
+from dispatch_assets.scan import Change, Scan, scan
 
 LOG_EVERY_S = 10.0
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import dagster as dg
 
+from dispatch_assets.batch import data_version
 from dispatch_assets.defs.assets import OWNERS, sorting_jobs
-from dispatch_assets.defs.batch import data_version
 from dispatch_assets.defs.events import materialization, newest_event
 from dispatch_assets.defs.failures import as_failure
 from dispatch_assets.defs.launch import Command, launch

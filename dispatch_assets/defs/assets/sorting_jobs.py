@@ -14,8 +14,8 @@ from typing import Any
 
 import dagster as dg
 
+from dispatch_assets.batch import CODE_VERSION, Outcome, build, data_version
 from dispatch_assets.defs.assets import GROUP, OWNERS, recordings
-from dispatch_assets.defs.batch import CODE_VERSION, Outcome, build, data_version
 from dispatch_assets.defs.checks import JOB_LOADS, CheckedJobs
 from dispatch_assets.defs.events import materialization, newest_event
 from dispatch_assets.defs.failures import as_failure

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_assets.defs.files import Shards
-from dispatch_assets.defs.scan import scan
 from dispatch_assets.errors import DataRootError, ParameterError
 from dispatch_assets.params import DispatchParams
-from dispatch_assets_tests.defs.test_files import inventory
+from dispatch_assets.scan import scan
+from dispatch_assets.shards import Shards
+from dispatch_assets_tests.test_shards import inventory
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The data root against the store: what is new, what changed, what vanished.
 
-Opens headers only and writes nothing until `Scan.save`. Knows nothing of Dagster.
+Opens headers only and writes nothing until `Scan.save`.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from dispatch_assets.defs.files import Shards, Tombstone, Tombstones
 from dispatch_assets.discovery import Discovery, discover
 from dispatch_assets.errors import MassRemovalError, ParameterError, count
 from dispatch_assets.models import Inventory, InventoryEntry, Session
 from dispatch_assets.naming import file_stem
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import plan_session
+from dispatch_assets.shards import Shards, Tombstone, Tombstones
 
 FEW_SESSIONS = 3  # so many may always vanish at once
 MANY_SESSIONS = 0.2  # more than this part of all sessions look like an unmounted disk

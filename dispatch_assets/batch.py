@@ -1,4 +1,4 @@
-"""From keys to jobs: each session is opened once for all of its keys. Knows nothing of Dagster."""
+"""From keys to jobs: each session is opened once for all of its keys."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from dispatch_assets.defs.files import Shards, why_no_job
 from dispatch_assets.errors import DispatchError, StreamError, UnknownJobError
 from dispatch_assets.models import Inventory, SortingJob
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.shards import Shards, why_no_job
 
 CODE_VERSION = "1"
 """Raise it when jobs of unchanged recordings come out differently: all of them become stale."""

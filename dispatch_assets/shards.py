@@ -7,7 +7,7 @@
     <store>/not_sessions.json                  entries of the data root that are no session
     <store>/sorting_jobs/job_<key>.json        one `models.SortingJob` per recording
 
-Nothing is ever deleted. Knows nothing of Dagster.
+Nothing is ever deleted.
 """
 
 from __future__ import annotations

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from dispatch_assets.defs.files import JobFiles, Shards, Tombstones
 from dispatch_assets.errors import StoreError, UnknownJobError
 from dispatch_assets.models import Inventory, InventoryEntry, Session
 from dispatch_assets.naming import MAX_KEY_LENGTH, job_key
+from dispatch_assets.shards import JobFiles, Shards, Tombstones
 
 
 def inventory(session: str, *recordings: str) -> Inventory:
