@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dispatch_assets.input_format import SourceSegment
 from dispatch_assets.models import Discontinuity, SegmentClock, TimestampReport
-from dispatch_assets.npy import npy_length, npy_reader
+from dispatch_assets.npy import NpyFile
 from dispatch_assets.open_ephys_dats import OPENED_ALONE
 from dispatch_assets.recording_json import has_times_set_by_hand
-from dispatch_assets.timestamps import (
-    CHUNK_SAMPLES,
-    MAX_LISTED,
-    ReadTimes,
-    check_times,
-    times_reader,
-)
+from dispatch_assets.time_vectors import CHUNK_SAMPLES, ReadTimes, times_reader
+from dispatch_assets.timestamps import MAX_LISTED, check_times
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -78,7 +72,7 @@ def _clock(
             reset_reason=source.times_problem,
             lost_samples=lost,
         )
-    read = _reader_of_times(recording, segment)
+    read = reader_of_times(recording, segment)
     if read is None:  # a regular clock needs no look
         # the start time of a Zarr NWB file is an array of one value
         t_start_s = float(np.ravel(recording.get_start_time(segment))[0])
@@ -90,10 +84,7 @@ def _clock(
             lost_samples=lost,
         )
     rate_hz = float(recording.get_sampling_frequency())
-    clock = check_times(read, n_samples, n_samples, rate_hz)
-    if clock.reset_reason is None and left_behind is not None:
-        update = {"reset_reason": left_behind, "clock_anchors": _anchors(read, clock)}
-        clock = clock.model_copy(update=update)
+    clock = check_times(read, n_samples, n_samples, rate_hz, reset_because=left_behind)
     return clock.model_copy(update={"lost_samples": lost})
 
 
@@ -113,15 +104,8 @@ def _opened_alone(recording: BaseRecording, segment: int) -> str | None:
     return str(reasons[segment]) if known and reasons[segment] else None
 
 
-def _anchors(read: ReadTimes, clock: SegmentClock) -> list[tuple[int, float]]:
-    """Return the times of a sound clock at chunk borders and on both sides of small breaks."""
-    breaks = (s for d in clock.discontinuities for s in (d.sample - 1, d.sample))
-    samples = {*range(0, clock.n_samples, CHUNK_SAMPLES), clock.n_samples - 1, *breaks}
-    return [(s, float(read(s, s + 1)[0])) for s in sorted(samples)]
-
-
-def _reader_of_times(recording: BaseRecording, segment: int) -> ReadTimes | None:
-    """Return what reads a segment's times; None if its clock is regular."""
+def reader_of_times(recording: BaseRecording, segment: int) -> ReadTimes | None:
+    """Return what reads the times of a segment of a recording; None if its clock is regular."""
     vector = recording.segments[segment].get_times_kwargs()["time_vector"]
     if vector is not None:
         return times_reader(vector)
@@ -132,15 +116,14 @@ def _reader_of_times(recording: BaseRecording, segment: int) -> ReadTimes | None
     )
 
 
-def _lost_samples(counter: Path) -> list[Discontinuity]:
-    """Return the breaks in an acquisition's sample counter; two reads if there are none."""
-    n = npy_length(counter)
-    read = npy_reader(counter)
-    if n < 2 or int(read(n - 1, n)[0]) - int(read(0, 1)[0]) == n - 1:
+def _lost_samples(counter: NpyFile) -> list[Discontinuity]:
+    """Return the breaks in an acquisition's sample counter; reads its ends if there are none."""
+    n = len(counter)
+    if n < 2 or int(np.diff(counter.ends().astype(np.int64))[0]) == n - 1:
         return []
     found: list[Discontinuity] = []
     for start in range(0, n - 1, CHUNK_SAMPLES):
-        numbers = read(start, min(start + CHUNK_SAMPLES + 1, n))
+        numbers = counter.read(start, min(start + CHUNK_SAMPLES + 1, n))
         steps = np.diff(numbers)
         for i in np.flatnonzero(steps != 1)[: MAX_LISTED - len(found)]:
             at = start + int(i) + 1

@@ -6,7 +6,7 @@ long recording would cost gigabytes; plain reads do not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
 from typing import TYPE_CHECKING, Any
@@ -22,33 +22,72 @@ if TYPE_CHECKING:
 _REMEDY = "Copy it again from the rig"
 
 
-def npy_length(path: Path) -> int:
-    """Return the number of rows of a ``.npy`` file that the file really holds.
+@dataclass(frozen=True)
+class NpyFile:
+    """A ``.npy`` file whose header was read; its values are not.
+
+    Attributes
+    ----------
+    path
+        The file.
+    shape, dtype
+        Of the array in it.
+    offset
+        Where the values begin, in bytes.
+    """
+
+    path: Path
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    offset: int
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self.shape[0]
+
+    def read(self, start: int, stop: int) -> NDArray[Any]:
+        """Return rows ``start:stop`` of a one-dimensional array."""
+        at = self.offset + start * self.dtype.itemsize
+        return np.fromfile(self.path, self.dtype, count=stop - start, offset=at)
+
+    def ends(self) -> NDArray[Any]:
+        """Return the first and the last of at least one value, shape (2,)."""
+        size = self.dtype.itemsize
+        with self.path.open("rb") as f:
+            f.seek(self.offset)
+            first = f.read(size)
+            f.seek(self.offset + (len(self) - 1) * size)
+            return np.frombuffer(first + f.read(size), self.dtype)
+
+
+def open_npy(path: Path) -> NpyFile:
+    """Read the header of a ``.npy`` file, and make sure that the file holds what it announces.
 
     Raises
     ------
     StreamError
         If the file is no readable ``.npy`` file, holds pickled objects, or is cut short.
     """
-    shape, dtype, offset = _header(path)
-    row = int(np.prod(shape[1:], dtype=np.int64)) * dtype.itemsize
-    if path.stat().st_size < offset + shape[0] * row:
-        what = f"holds fewer than the {shape[0]} values that its header announces"
+    file = _header(path)
+    row = int(np.prod(file.shape[1:], dtype=np.int64)) * file.dtype.itemsize
+    if path.stat().st_size < file.offset + len(file) * row:
+        what = f"holds fewer than the {len(file)} values that its header announces"
         raise StreamError(what, path, _REMEDY, Reason.TRUNCATED)
-    return shape[0]
+    return file
 
 
-def npy_reader(path: Path) -> Callable[[int, int], NDArray[Any]]:
-    """Return a function that reads rows ``start:stop`` of a one-dimensional ``.npy`` file."""
-    _, dtype, offset = _header(path)
+def npy_length(path: Path) -> int:
+    """Return the number of rows of a ``.npy`` file that the file really holds.
 
-    def read(start: int, stop: int) -> NDArray[Any]:
-        return np.fromfile(path, dtype, count=stop - start, offset=offset + start * dtype.itemsize)
+    Raises
+    ------
+    StreamError
+        As `open_npy` does.
+    """
+    return len(open_npy(path))
 
-    return read
 
-
-def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+def _header(path: Path) -> NpyFile:
     try:
         with path.open("rb") as f:
             version = np.lib.format.read_magic(f)
@@ -64,4 +103,4 @@ def _header(path: Path) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     if dtype.hasobject or not shape:
         what = "holds pickled objects or no array"
         raise StreamError(what, path, "Nothing is unpickled, ever", Reason.REFUSED)
-    return shape, dtype, offset
+    return NpyFile(path, shape, dtype, offset)

@@ -7,6 +7,8 @@ would unpickle the object references of Zarr files, and nothing is ever unpickle
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,22 +37,38 @@ class ElectrodeGroup:
     location: str = ""
 
 
-def attach_device_probes(recording: BaseRecording, path: Path) -> None:
+class ElectrodeGroups:
+    """The electrode groups of a file, each read once; made anew for every look at a session.
+
+    Parameters
+    ----------
+    path
+        The NWB file or Zarr store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        read = functools.partial(_zarr_group, functools.cache(zarr_store.attributes))
+        self.named = functools.cache(
+            functools.partial(read if path.is_dir() else _hdf5_group, path)
+        )
+        """Returns the group of a name."""
+
+
+def attach_device_probes(recording: BaseRecording, groups_of: ElectrodeGroups) -> None:
     """Replace a recording's probes by one per device, with electrode groups as shanks, in place.
 
     Parameters
     ----------
     recording
         Recording of an NWB file; its channel groups are the names of electrode groups.
-    path
-        The NWB file or Zarr store.
+    groups_of
+        Of the recording's file.
     """
     from probeinterface import ProbeGroup
 
     names = np.asarray(recording.get_channel_groups()).astype(str)
     positions = recording.get_channel_locations()[:, :2]
-    read = _zarr_group if path.is_dir() else _hdf5_group
-    groups = {str(name): read(path, str(name)) for name in np.unique(names)}
+    groups = {str(name): groups_of.named(str(name)) for name in np.unique(names)}
     probes = ProbeGroup()
     for device in sorted({g.device for g in groups.values()}):
         shanks = {n: g for n, g in groups.items() if g.device == device}
@@ -106,14 +124,14 @@ def _text(node: h5py.Group | None, name: str) -> str:
     return value.decode() if isinstance(value, bytes) else "" if value is None else str(value)
 
 
-def _zarr_group(path: Path, name: str) -> ElectrodeGroup:
-    attributes = zarr_store.attributes(path / GROUPS / name)
+def _zarr_group(read: Callable[[Path], dict[str, Any]], path: Path, name: str) -> ElectrodeGroup:
+    attributes = read(path / GROUPS / name)
     device = _linked(attributes, "device")
     if device is None:
         return ElectrodeGroup("probe")
-    about = zarr_store.attributes(_inside(path, device))
+    about = read(_inside(path, device))
     model = _linked(about, "model")
-    made = zarr_store.attributes(_inside(path, model)) if model is not None else {}
+    made = read(_inside(path, model)) if model is not None else {}
     return ElectrodeGroup(
         device.rpartition("/")[2],
         str(about.get("manufacturer") or made.get("manufacturer") or ""),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,13 +35,14 @@ from dispatch_assets.open_ephys_folders import (
     recording_folders,
     streams,
 )
-from dispatch_assets.probes import attach_neuropixels_probe, is_ambiguous
+from dispatch_assets.open_ephys_probes import Settings, attach_neuropixels_probe, is_ambiguous
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 MIN_AP_RATE_HZ = 10_000.0  # upstream's border between AP and LFP bands
 MIN_LFP_RATE_HZ = 1_000.0  # slower streams are no field potentials (motion sensors, temperatures)
+SettingsOf = Callable[[Path], Settings]
 _STREAM_FILES = (
     "continuous.dat",
     "timestamps.npy",
@@ -71,13 +72,17 @@ def sources(root: Path, *, skip_names: tuple[str, ...] = ()) -> Iterator[Source]
     if not folders:
         remedy = "Check that the session was copied completely"
         raise SessionError("no experimentE/recordingR/structure.oebin in it", root, remedy)
+    settings_of: SettingsOf = functools.cache(Settings)
     for experiment in sorted({f.experiment for f in folders}):
         of_block = [f for f in folders if f.experiment == experiment]
-        yield from _block_sources(f"experiment{experiment}", of_block, skip_names)
+        yield from _block_sources(f"experiment{experiment}", of_block, skip_names, settings_of)
 
 
 def _block_sources(
-    block: str, folders: list[RecordingFolder], skip_names: tuple[str, ...]
+    block: str,
+    folders: list[RecordingFolder],
+    skip_names: tuple[str, ...],
+    settings_of: SettingsOf,
 ) -> Iterator[Source]:
     index = {r: i for i, r in enumerate(sorted({f.recording for f in folders}))}
     by_name: dict[str, list[Stream]] = defaultdict(list)
@@ -89,7 +94,14 @@ def _block_sources(
             name = f"{folder.node}#*" if folder.node else "*"
             yield SkippedStream(block, name, Reason.UNREADABLE, str(e))
     for name in sorted(by_name, key=natural_key):
-        yield from _stream_sources(block, by_name, name, index, skip_names)
+        left_out = _left_out(by_name[name][0], skip_names)
+        if left_out is not None:
+            yield SkippedStream(block, name, *left_out)
+        else:
+            yield from _stream_sources(block, by_name, name, index, settings_of)
+        if any("SYNC" in c for c in by_name[name][0].channel_names):
+            message = "the probe's sync channel"
+            yield SkippedStream(block, f"{name}SYNC", Reason.SYNC_STREAM, message)
 
 
 def _stream_sources(
@@ -97,21 +109,14 @@ def _stream_sources(
     by_name: dict[str, list[Stream]],
     name: str,
     index: dict[int, int],
-    skip_names: tuple[str, ...],
+    settings_of: SettingsOf,
 ) -> Iterator[Source]:
-    first = by_name[name][0]
-    left_out = _left_out(first, skip_names)
-    if left_out is not None:
-        yield SkippedStream(block, name, *left_out)
-    else:
-        source = _source(block, by_name[name], index)
-        lfp = by_name.get(name.removesuffix("AP") + "LFP") if name.endswith("AP") else None
-        yield replace(source, lfp=_source(block, lfp, index) if lfp else None)
-        if any("ADC" in c for c in first.channel_names):
-            message = "analog inputs of the acquisition board"
-            yield SkippedStream(block, f"{name}_ADC", Reason.AUXILIARY_STREAM, message)
-    if any("SYNC" in c for c in first.channel_names):
-        yield SkippedStream(block, f"{name}SYNC", Reason.SYNC_STREAM, "the probe's sync channel")
+    source = _source(block, by_name[name], index, settings_of)
+    lfp = by_name.get(name.removesuffix("AP") + "LFP") if name.endswith("AP") else None
+    yield replace(source, lfp=_source(block, lfp, index, settings_of) if lfp else None)
+    if any("ADC" in c for c in by_name[name][0].channel_names):
+        message = "analog inputs of the acquisition board"
+        yield SkippedStream(block, f"{name}_ADC", Reason.AUXILIARY_STREAM, message)
 
 
 def _left_out(stream: Stream, skip_names: tuple[str, ...]) -> tuple[Reason, str] | None:
@@ -130,12 +135,14 @@ def _left_out(stream: Stream, skip_names: tuple[str, ...]) -> tuple[Reason, str]
     return None
 
 
-def _source(block: str, parts: list[Stream], index: dict[int, int]) -> SourceRecording:
+def _source(
+    block: str, parts: list[Stream], index: dict[int, int], settings_of: SettingsOf
+) -> SourceRecording:
     return SourceRecording(
         block=block,
         stream=parts[0].name,
         segments=tuple(_segment(s, index[s.folder.recording]) for s in parts),
-        open_segments=_Opener(parts),
+        open_segments=_Opener(parts, settings_of),
     )
 
 
@@ -147,7 +154,7 @@ def _segment(stream: Stream, index: int) -> SourceSegment:
         index,
         (stream.folder.path / "structure.oebin", *metadata, *files),
         problem,
-        stream.sample_numbers if stream.sync_times is not None else None,
+        stream.sample_numbers if problem is None and stream.sync_times is not None else None,
         times_problem,
     )
 
@@ -155,8 +162,8 @@ def _segment(stream: Stream, index: int) -> SourceSegment:
 class _Opener:
     """Opens segments of one stream, each recording folder once."""
 
-    def __init__(self, streams: Sequence[Stream]) -> None:
-        self.streams = streams
+    def __init__(self, streams: Sequence[Stream], settings_of: SettingsOf) -> None:
+        self.streams, self._settings_of = streams, settings_of
         self._segment = functools.cache(self._open)
 
     def __call__(self, positions: Sequence[int]) -> BaseRecording:
@@ -185,11 +192,11 @@ class _Opener:
                 )
         except StreamError as e:
             recording = open_dat(stream, why_not_whole(stream.folder, e))
-        _attach_probe(recording, stream)
+        _attach_probe(recording, stream, self._settings_of(stream.folder.settings))
         return recording
 
 
-def _attach_probe(recording: BaseRecording, stream: Stream) -> None:
+def _attach_probe(recording: BaseRecording, stream: Stream, settings: Settings) -> None:
     """Attach the stream's probe where SpikeInterface has not, or may have taken another one.
 
     Raises
@@ -197,18 +204,19 @@ def _attach_probe(recording: BaseRecording, stream: Stream) -> None:
     StreamError
         If there is none that is certainly its own.
     """
-    settings, alone = stream.folder.settings, recording.get_annotation(OPENED_ALONE)
+    alone = recording.get_annotation(OPENED_ALONE)
     if recording.has_probe() and not is_ambiguous(settings, stream.name):
         return
     try:
-        with reading(settings):
+        with reading(settings.path):
             attached = attach_neuropixels_probe(recording, settings, _name_by_probe(stream))
     except StreamError as e:
-        what = f"no probe can be made of {settings.name}, which {e.what}"
+        what = f"no probe can be made of {settings.path.name}, which {e.what}"
         raise _no_probe(stream, what) from e
     if not attached and (alone or recording.has_probe()):
         cause = f" ({alone[0]})" if alone else ""
-        raise _no_probe(stream, f"{settings.name} has no probe that is certainly its own{cause}")
+        what = f"{settings.path.name} has no probe that is certainly its own{cause}"
+        raise _no_probe(stream, what)
 
 
 def _no_probe(stream: Stream, what: str) -> StreamError:

@@ -15,11 +15,10 @@ import numpy as np
 
 from dispatch_assets.errors import StreamError
 from dispatch_assets.input_format import reading
-from dispatch_assets.npy import npy_length, npy_reader
+from dispatch_assets.npy import open_npy
 from dispatch_assets.open_ephys_folders import (
     RecordingFolder,
     Stream,
-    channel_descriptions,
     first_damage,
 )
 
@@ -60,8 +59,7 @@ def open_dat(stream: Stream, why: str) -> BaseRecording:
     from spikeinterface.core import read_binary
 
     with reading(stream.path):
-        channels = channel_descriptions(stream)
-        names = [str(c["channel_name"]) for c in channels]
+        names = list(stream.channel_names)
         times = _times(stream)
         recording = read_binary(
             stream.path / "continuous.dat",
@@ -69,7 +67,7 @@ def open_dat(stream: Stream, why: str) -> BaseRecording:
             dtype="int16",
             num_channels=len(names),
             channel_ids=names,
-            gain_to_uV=[_gain_uv(c) for c in channels],
+            gain_to_uV=[_gain_uv(c) for c in stream.channels],
             offset_to_uV=[0.0] * len(names),
             t_starts=[_start_s(stream, times)],
         )
@@ -100,8 +98,8 @@ def _times(stream: Stream) -> np.ndarray[Any, np.dtype[Any]] | None:
     """Map the synchronised times, where the stream would have them if opened as a whole."""
     if stream.sync_times is None or stream.folder.node == "":
         return None
-    times: np.ndarray[Any, np.dtype[Any]] = np.load(stream.sync_times, mmap_mode="r")
-    return times
+    file = open_npy(stream.sync_times)
+    return np.memmap(file.path, file.dtype, mode="r", offset=file.offset, shape=file.shape)
 
 
 def _start_s(stream: Stream, times: np.ndarray[Any, np.dtype[Any]] | None) -> float:
@@ -109,9 +107,9 @@ def _start_s(stream: Stream, times: np.ndarray[Any, np.dtype[Any]] | None) -> fl
     if times is not None and len(times) and math.isfinite(times[0]):
         return float(times[0])
     counter = stream.sample_numbers
-    if counter is None or npy_length(counter) == 0:
+    if counter is None or len(counter) == 0:
         return 0.0
-    return float(npy_reader(counter)(0, 1)[0]) / stream.rate_hz
+    return float(counter.read(0, 1)[0]) / stream.rate_hz
 
 
 def why_not_whole(folder: RecordingFolder, error: StreamError) -> str:

@@ -6,10 +6,11 @@ stream below ``continuous/``.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from dispatch_assets.errors import SessionError, StreamError
 from dispatch_assets.input_format import FIX_OR_MOVE, reading
 from dispatch_assets.models import Reason
 from dispatch_assets.naming import natural_key
-from dispatch_assets.npy import npy_length
+from dispatch_assets.npy import NpyFile, npy_length, open_npy
 
 MAX_DEPTH = 5
 _BYTES_PER_SAMPLE = 2  # Open Ephys stores 16-bit integers
@@ -50,7 +51,12 @@ class Stream:
     name: str  # "Record Node 101#Neuropix-PXI-100.ProbeA-AP"
     processor: str
     rate_hz: float
-    channel_names: tuple[str, ...]
+    channels: tuple[dict[str, Any], ...] = field(compare=False, repr=False)
+
+    @property
+    def channel_names(self) -> tuple[str, ...]:
+        """Names of its channels, in the order of the data."""
+        return tuple(str(c["channel_name"]) for c in self.channels)
 
     @property
     def path(self) -> Path:
@@ -66,11 +72,18 @@ class Stream:
             times = self.path / "synchronized_timestamps.npy"
         return times if times.is_file() else None
 
-    @property
-    def sample_numbers(self) -> Path | None:
-        """The file of the acquisition's sample counter, or None."""
+    @functools.cached_property
+    def sample_numbers(self) -> NpyFile | None:
+        """The acquisition's sample counter, as neo finds it, or None; looked up once.
+
+        Raises
+        ------
+        StreamError
+            If its file is damaged.
+        """
         files = (self.path / "sample_numbers.npy", self.path / "timestamps.npy")
-        return next((f for f in files if f.is_file()), None)
+        file = next((f for f in files if f.is_file()), None)
+        return open_npy(file) if file is not None else None
 
 
 def recording_folders(root: Path, max_depth: int = MAX_DEPTH) -> list[RecordingFolder]:
@@ -123,21 +136,10 @@ def streams(folder: RecordingFolder) -> list[Stream]:
                 prefix + str(info["folder_name"]).split("/")[0],
                 str(info.get("source_processor_name", info["folder_name"])),
                 float(info["sample_rate"]),
-                tuple(str(c["channel_name"]) for c in info["channels"]),
+                tuple({**c, "channel_name": str(c["channel_name"])} for c in info["channels"]),
             )
             for info in structure.get("continuous", [])
         ]
-
-
-def channel_descriptions(stream: Stream) -> list[dict[str, Any]]:
-    """Return what structure.oebin says of a stream's channels, in the order of the data."""
-    oebin = stream.folder.path / "structure.oebin"
-    folder = stream.path.name
-    with reading(oebin):
-        structure: dict[str, Any] = json.loads(oebin.read_text(encoding="utf-8"))
-        found = (s for s in structure["continuous"] if s["folder_name"].split("/")[0] == folder)
-        channels: list[dict[str, Any]] = next(found)["channels"]
-    return channels
 
 
 def _missing(stream: Stream) -> StreamError:
@@ -152,9 +154,14 @@ def _cut(stream: Stream) -> StreamError:
     return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED)
 
 
-def _no_counter(stream: Stream) -> StreamError:
-    what = "is missing, so that nothing says how many samples there should be"
+def _no_counter(stream: Stream, consequence: str) -> StreamError:
+    what = f"is missing, so that {consequence}"
     return StreamError(what, stream.path / "sample_numbers.npy", FIX_OR_MOVE, Reason.MISSING_FILE)
+
+
+_UNCOUNTED = "nothing says how many samples there should be"
+# neo 0.14 takes timestamps.npy for the counter then, and seconds for sample numbers
+_MISCOUNTED = "its synchronised times would be taken for sample numbers"
 
 
 def check_files(stream: Stream) -> tuple[StreamError | None, str | None]:
@@ -179,12 +186,14 @@ def _data_problem(stream: Stream) -> StreamError | None:
     n_samples, rest = _n_samples(stream)
     if rest:
         return _cut(stream)
-    if counter is not None and n_samples < (n_counted := npy_length(counter)):
-        what = f"{n_samples} samples on disk, {n_counted} according to {counter.name}"
+    if counter is not None and n_samples < len(counter):
+        what = f"{n_samples} samples on disk, {len(counter)} according to {counter.path.name}"
         return StreamError(what, dat, FIX_OR_MOVE, Reason.TRUNCATED)
     if n_samples == 0:
         return StreamError("the stream has no samples", dat, "", Reason.EMPTY)
-    return _no_counter(stream) if counter is None else None
+    if counter is None:
+        return _no_counter(stream, _UNCOUNTED)
+    return _no_counter(stream, _MISCOUNTED) if counter.dtype.kind == "f" else None
 
 
 def _times_problem(stream: Stream) -> str | None:
@@ -206,15 +215,16 @@ def _damaged_streams(folder: RecordingFolder) -> Iterator[StreamError]:
     for stream in streams(folder):
         if not stream.path.is_dir():
             continue  # neo does without it
-        dat, counter = stream.path / "continuous.dat", stream.sample_numbers
+        dat = stream.path / "continuous.dat"
         if not dat.is_file():
             yield _missing(stream)
         elif dat.stat().st_size % _BYTES_PER_SAMPLE:  # neo takes any even number for data
             yield _cut(stream)
-        if counter is None:
-            yield _no_counter(stream)
-        else:
-            yield from _damaged_array(counter)
+        try:
+            if stream.sample_numbers is None:
+                yield _no_counter(stream, _UNCOUNTED)
+        except StreamError as e:
+            yield e
 
 
 def _damaged_events(folder: RecordingFolder) -> Iterator[StreamError]:

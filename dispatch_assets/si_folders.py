@@ -6,8 +6,6 @@ properties; session folders come from rigs, so every file is checked before it i
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +18,7 @@ from dispatch_assets.input_format import FIX_OR_MOVE, reading
 from dispatch_assets.models import Reason
 from dispatch_assets.npy import npy_length
 from dispatch_assets.recording_json import check_trusted
+from dispatch_assets.si_descriptions import Descriptions, named_paths
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -30,15 +29,15 @@ _METADATA = ("si_folder.json", "cached.json", "binary.json")
 _SEGMENT = re.compile(r"seg(\d+)")
 
 
-def kind_of(path: Path) -> Kind | None:
+def kind_of(path: Path, read: Descriptions) -> Kind | None:
     """Say what `path` holds, from its metadata alone; None if SpikeInterface did not write it."""
     if path.is_dir():
-        return _kind_of_zarr(path) if zarr_store.is_zarr(path) else _kind_of_folder(path)
+        return _kind_of_zarr(path) if zarr_store.is_zarr(path) else _kind_of_folder(path, read)
     if path.suffix in _PICKLES:
         return "pickle"
     if path.suffix != ".json" or not path.is_file():
         return None
-    described = _load_json(path)
+    described = read.json(path)
     if not isinstance(described, dict) or not {"class", "kwargs"} <= described.keys():
         return None
     return _kind_of_class(described)
@@ -52,10 +51,10 @@ def _kind_of_zarr(path: Path) -> Kind | None:
     return None
 
 
-def _kind_of_folder(path: Path) -> Kind | None:
+def _kind_of_folder(path: Path, read: Descriptions) -> Kind | None:
     for name in _METADATA:
         if (path / name).is_file():
-            described = _load_json(path / name)
+            described = read.json(path / name)
             return _kind_of_class(described) if isinstance(described, dict) else "damaged"
     return "pickle" if any((path / f"cached{p}").is_file() for p in _PICKLES) else None
 
@@ -65,43 +64,37 @@ def _kind_of_class(described: dict[str, Any]) -> Kind:
     return "sorting" if "Sorting" in name else "recording"
 
 
-def _load_json(path: Path) -> object:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None  # kind_of reports it as damaged or as not SpikeInterface's
-
-
-def files_of(path: Path, data_folder: Path, segment: int) -> tuple[Path, ...]:
+def files_of(path: Path, data_folder: Path, read: Descriptions, segment: int) -> tuple[Path, ...]:
     """Return the raw files of a segment: in a folder all but those of other segments."""
     if path.is_dir():
         numbers = {p: _SEGMENT.search(p.name) for p in sorted(path.iterdir())}
         return tuple(p for p, n in numbers.items() if n is None or int(n[1]) == segment)
-    named = _named_paths(_load_json(path), _base_folder(path, data_folder))
+    named = named_paths(read.json(path), read.base_folder(path, data_folder))
     return (path, *(p for p in named if p.exists()))
 
 
-def damage(path: Path, data_folder: Path, segment: int) -> StreamError | None:
+def damage(path: Path, data_folder: Path, read: Descriptions, segment: int) -> StreamError | None:
     """Return what is missing from the traces or times of a segment, or None.
 
     A Zarr store would read missing chunks as zeros, a binary folder would do without the rest.
     Any segment of what a JSON file points to counts: its own may be made of several.
     """
     if path.is_dir():
-        return _damage_of_segment(path, segment)
-    folders = _named_paths(_load_json(path), _base_folder(path, data_folder))
+        return _damage_of_segment(path, read, segment)
+    folders = named_paths(read.json(path), read.base_folder(path, data_folder))
     numbers = ((f, _SEGMENT.search(p.name)) for f in folders if f.is_dir() for p in f.iterdir())
-    found = (_damage_of_segment(f, int(n[1])) for f, n in numbers if n is not None)
+    found = (_damage_of_segment(f, read, int(n[1])) for f, n in numbers if n is not None)
     return next((d for d in found if d is not None), None)
 
 
-def _damage_of_segment(path: Path, segment: int) -> StreamError | None:
-    arrays = [path / f"{kind}_seg{segment}" for kind in ("traces", "times")]
-    n_missing = sum(zarr_store.n_missing_chunks(a) for a in arrays if (a / ".zarray").is_file())
+def _damage_of_segment(path: Path, read: Descriptions, segment: int) -> StreamError | None:
+    arrays = read.arrays(path) if zarr_store.is_zarr(path) else {}
+    found = [path / f"{kind}_seg{segment}" for kind in ("traces", "times")]
+    n_missing = sum(zarr_store.n_missing_chunks(a, arrays[a]) for a in found if a in arrays)
     if n_missing:
         what = f"{count(n_missing, 'chunk is', 'chunks are')} missing, and would be read as zeros"
         return StreamError(what, path, FIX_OR_MOVE, Reason.TRUNCATED)
-    described, traces = _load_json(path / "binary.json"), path / f"traces_cached_seg{segment}.raw"
+    described, traces = read.json(path / "binary.json"), path / f"traces_cached_seg{segment}.raw"
     if isinstance(described, dict) and traces.is_file():
         about = described["kwargs"]
         n_channels = int(about.get("num_channels") or about["num_chan"])
@@ -113,7 +106,7 @@ def _damage_of_segment(path: Path, segment: int) -> StreamError | None:
     return None
 
 
-def load(path: Path, data_folder: Path, *, anywhere: bool) -> BaseRecording:
+def load(path: Path, data_folder: Path, read: Descriptions, *, anywhere: bool) -> BaseRecording:
     """Load a recording that SpikeInterface wrote, after checking it.
 
     Parameters
@@ -122,6 +115,8 @@ def load(path: Path, data_folder: Path, *, anywhere: bool) -> BaseRecording:
         Binary folder, Zarr store or JSON file.
     data_folder
         What relative paths in a JSON file are relative to.
+    read
+        What was read of the session before.
     anywhere
         Whether a JSON file may point to data outside of `data_folder`.
 
@@ -131,16 +126,16 @@ def load(path: Path, data_folder: Path, *, anywhere: bool) -> BaseRecording:
         If it is damaged, or asks for something that is refused.
     """
     try:
-        check(path, data_folder, anywhere=anywhere)
+        check(path, data_folder, read, anywhere=anywhere)
     except StreamError:
         raise
     except DispatchError as e:
         raise StreamError(e.what, e.where, e.remedy, Reason.REFUSED) from e
     with reading(path):
-        return _load(path, data_folder)
+        return _load(path, data_folder, read)
 
 
-def _load(path: Path, data_folder: Path) -> BaseRecording:
+def _load(path: Path, data_folder: Path, read: Descriptions) -> BaseRecording:
     """Load what was checked, and only that.
 
     ``spikeinterface.load`` would guess again what a folder is, and unpickle it if it guesses so.
@@ -153,9 +148,9 @@ def _load(path: Path, data_folder: Path) -> BaseRecording:
     elif (path / "binary.json").is_file():
         loaded = read_binary_folder(path)
     elif path.is_dir():
-        loaded = load(_with_absolute_paths(_load_json(path / "cached.json"), path))
+        loaded = load(read.absolute(path / "cached.json", path))
     else:
-        described = _with_absolute_paths(_load_json(path), _base_folder(path, data_folder))
+        described = read.absolute(path, read.base_folder(path, data_folder))
         loaded = load(described)
         _restore_times(loaded, described)
     if not isinstance(loaded, BaseRecording):
@@ -171,7 +166,7 @@ def _restore_times(recording: BaseRecording, described: dict[str, Any]) -> None:
             recording.set_times(vector, segment_index=segment)
 
 
-def check(path: Path, data_folder: Path, *, anywhere: bool) -> None:
+def check(path: Path, data_folder: Path, read: Descriptions, *, anywhere: bool) -> None:
     """Refuse what would run code, and what leads out of the data folder without permission.
 
     Raises
@@ -180,63 +175,22 @@ def check(path: Path, data_folder: Path, *, anywhere: bool) -> None:
         Saying what was refused.
     """
     if zarr_store.is_zarr(path):
-        zarr_store.check_store(path)
+        read.arrays(path)
     elif path.is_dir():
         for file in sorted((path / "properties").glob("*.npy")):
             npy_length(file)  # refuses pickled objects, which SpikeInterface would load
         for file in (path / name for name in _METADATA if (path / name).is_file()):
-            described = _load_json(file)
+            described = read.json(file)
             check_trusted(described, file)
-            _check_inside(_named_paths(described, path), (path,), file)
+            _check_inside(named_paths(described, path), (path,), file)
     elif path.suffix == ".json":
-        described = _load_json(path)
+        described = read.json(path)
         check_trusted(described, path)
-        named = _named_paths(described, _base_folder(path, data_folder))
+        named = named_paths(described, read.base_folder(path, data_folder))
         if not anywhere:
             _check_inside(named, (data_folder, path.parent), path)
         for folder in (p for p in named if p.is_dir()):
-            check(folder, data_folder, anywhere=anywhere)
-
-
-def _base_folder(file: Path, data_folder: Path) -> Path:
-    """Return what a JSON file's relative paths are relative to: the data folder, or its own."""
-    for folder in (data_folder, file.parent):
-        if any(p.exists() for p in _named_paths(_load_json(file), folder)):
-            return folder
-    return data_folder
-
-
-def _named_paths(described: object, base: Path, name: str = "") -> tuple[Path, ...]:
-    """Return every path that a recording's description names, as SpikeInterface finds them."""
-    if isinstance(described, dict):
-        return tuple(p for k, v in described.items() for p in _named_paths(v, base, str(k)))
-    if isinstance(described, list):
-        return tuple(p for v in described for p in _named_paths(v, base, name))
-    if not isinstance(described, str) or "path" not in name or not described:
-        return ()
-    return (Path(described) if "://" in described else base / described,)
-
-
-def _with_absolute_paths(described: object, base: Path) -> dict[str, Any]:
-    """Return a description whose paths begin with `base` as it is spelled.
-
-    SpikeInterface itself would resolve symbolic links, and the job would name another place.
-    """
-    from spikeinterface.core.core_tools import (
-        element_is_path,
-        extractor_dict_iterator,
-        set_value_in_extractor_dict,
-    )
-
-    if not isinstance(described, dict):
-        raise TypeError("holds no JSON object")
-    if not described.get("relative_paths"):
-        return described
-    for element in list(extractor_dict_iterator(described)):
-        if element_is_path(element) and (base / element.value).exists():
-            path = os.path.normpath(base / element.value)
-            set_value_in_extractor_dict(described, element.access_path, path)
-    return described | {"relative_paths": False}
+            check(folder, data_folder, read, anywhere=anywhere)
 
 
 def _check_inside(paths: tuple[Path, ...], folders: tuple[Path, ...], where: Path) -> None:

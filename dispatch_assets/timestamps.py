@@ -7,31 +7,32 @@ reset can be undone. Knows arrays of seconds, in memory or on disk, and nothing 
 
 from __future__ import annotations
 
-import functools
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from dispatch_assets.errors import count
 from dispatch_assets.models import Discontinuity, SegmentClock
+from dispatch_assets.time_vectors import CHUNK_SAMPLES, ReadTimes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-ReadTimes = Callable[[int, int], "NDArray[np.float64]"]
 
 MAX_BACKWARD_STEP_MS = 0.2  # a step back by more than this counts as negative
 MAX_NEGATIVE_STEPS = 10
 MAX_STEP_MS = 2.0
 MAX_ZERO_FRACTION = 0.02
-CHUNK_SAMPLES = 2**19  # 4 MiB of float64; a few temporaries of that size are alive at once
 MAX_LISTED = 1000  # discontinuities that are listed one by one
 
 
 def check_times(
-    read: ReadTimes, n_times: int, n_samples: int, sampling_frequency: float
+    read: ReadTimes,
+    n_times: int,
+    n_samples: int,
+    sampling_frequency: float,
+    *,
+    reset_because: str | None = None,
 ) -> SegmentClock:
     """Check one segment's time vector in chunks and say whether it can be kept.
 
@@ -46,6 +47,8 @@ def check_times(
     sampling_frequency
         Nominal rate in Hz; steps that differ from its period by more than `MAX_STEP_MS` are
         listed as discontinuities.
+    reset_because
+        Why the times cannot be kept, even if they are good.
 
     Returns
     -------
@@ -58,60 +61,7 @@ def check_times(
     scan = _Scan(sampling_frequency)
     for start in range(0, n_times, CHUNK_SAMPLES):
         scan.add(start, np.asarray(read(start, min(start + CHUNK_SAMPLES, n_times)), dtype=float))
-    return scan.clock(n_samples)
-
-
-def times_reader(vector: Any) -> ReadTimes:  # noqa: ANN401
-    """Return ``read(start, stop)`` for a time vector; in little memory, and quick if in order.
-
-    Parameters
-    ----------
-    vector
-        An array, a memory map, or a dataset of HDF5 or Zarr; seconds, shape (n_samples,).
-    """
-    if isinstance(vector, np.memmap) and vector.flags.c_contiguous and vector.filename is not None:
-        return functools.partial(_read_mapped, vector.filename, vector.dtype, _file_offset(vector))
-    chunks = getattr(vector, "chunks", None)
-    if chunks:
-        return _chunked_reader(vector, chunks[0])
-    return lambda start, stop: np.asarray(vector[start:stop])
-
-
-def _file_offset(vector: np.memmap[Any, Any]) -> int:
-    """Return where in its file a map begins; NumPy gives a slice of a map the offset of the map."""
-    whole = vector
-    while isinstance(whole.base, np.memmap):
-        whole = whole.base
-    return int(whole.offset) + vector.ctypes.data - whole.ctypes.data
-
-
-def _read_mapped(
-    path: str, dtype: np.dtype[Any], offset: int, start: int, stop: int
-) -> NDArray[Any]:
-    """Read a mapped file as a plain one: mapped pages that were read count as resident memory."""
-    at = offset + start * dtype.itemsize
-    return np.fromfile(path, dtype, count=stop - start, offset=at)
-
-
-def _chunked_reader(vector: Any, chunk: int) -> ReadTimes:  # noqa: ANN401
-    """Read whole chunks and keep the last: every slice of a chunk would decode all of it."""
-    size = chunk * max(1, CHUNK_SAMPLES // chunk)
-    held: dict[int, NDArray[np.float64]] = {}
-
-    def block(i: int) -> NDArray[np.float64]:
-        if i not in held:
-            held.clear()  # before the next is read: they may be large
-            held[i] = vector[i * size : (i + 1) * size]
-        return held[i]
-
-    def read(start: int, stop: int) -> NDArray[np.float64]:
-        times = np.empty(stop - start)
-        for i in range(start // size, math.ceil(stop / size)):
-            a, b = max(start, i * size), min(stop, (i + 1) * size)
-            times[a - start : b - start] = block(i)[a - i * size : b - i * size]
-        return times
-
-    return read
+    return scan.clock(n_samples, reset_because)
 
 
 class _Scan:
@@ -191,8 +141,8 @@ class _Scan:
         if math.isfinite(time_s) and not (self.anchors and self.anchors[-1][0] >= sample):
             self.anchors.append((sample, time_s))
 
-    def clock(self, n_samples: int) -> SegmentClock:
-        reason = self._reset_reason(n_samples - 1)
+    def clock(self, n_samples: int, reset_because: str | None) -> SegmentClock:
+        reason = self._reset_reason(n_samples - 1) or reset_because
         return SegmentClock(
             n_samples=n_samples,
             explicit=True,

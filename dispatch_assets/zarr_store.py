@@ -41,7 +41,11 @@ def attributes(path: Path) -> dict[str, Any]:
     return _json_object(file) if file.is_file() else {}
 
 
-def check_store(path: Path, only: Callable[[str], bool] = lambda name: True) -> None:
+Arrays = dict[Path, dict[str, Any]]
+"""The metadata of a store's arrays on disk, by folder."""
+
+
+def check_store(path: Path, only: Callable[[str], bool] = lambda name: True) -> Arrays:
     """Refuse a store that would unpickle, or that needs a codec which is not installed.
 
     Parameters
@@ -51,12 +55,18 @@ def check_store(path: Path, only: Callable[[str], bool] = lambda name: True) -> 
     only
         Says of an array's name in the store whether it matters, because it is going to be read.
 
+    Returns
+    -------
+    dict
+        The metadata of the arrays on disk, so that nobody reads them again.
+
     Raises
     ------
     StreamError
         With reason ``refused`` or ``unreadable``.
     """
-    for array, meta in arrays(path):
+    on_disk = dict(_arrays_on_disk(path))
+    for array, meta in (*_consolidated_arrays(path), *on_disk.items()):
         if not only(array.relative_to(path).as_posix()):
             continue
         for codec in _codecs(meta):
@@ -70,17 +80,16 @@ def check_store(path: Path, only: Callable[[str], bool] = lambda name: True) -> 
                 command = f"{shlex.quote(sys.executable)} -m pip install '{requirement}'"
                 remedy = f"Install it (the README says what it needs): {command}"
                 raise StreamError(what, array, remedy, Reason.UNREADABLE)
+    return on_disk
 
 
-def arrays(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Yield (folder, metadata) of every array below `path`; consolidated metadata count too."""
+def _consolidated_arrays(path: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     consolidated = path / ".zmetadata"
     if consolidated.is_file():
         entries = _json_object(consolidated).get("metadata", {})
         for key, meta in entries.items() if isinstance(entries, dict) else ():
             if key.endswith(".zarray") and isinstance(meta, dict):
                 yield path / Path(key).parent, meta
-    yield from _arrays_on_disk(path)
 
 
 def _arrays_on_disk(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -93,18 +102,26 @@ def _arrays_on_disk(folder: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         yield from _arrays_on_disk(Path(child))
 
 
-def n_missing_chunks(array: Path) -> int:
-    """Return how many of an array's chunks are not on disk."""
-    meta = _json_object(array / ".zarray")
+def metadata_of(array: Path, arrays: Arrays) -> dict[str, Any]:
+    """Return the metadata of one array.
+
+    Raises
+    ------
+    StreamError
+        If it has none.
+    """
+    if array not in arrays:
+        remedy = "Copy the session again from the rig"
+        raise StreamError("has no metadata", array / ".zarray", remedy, Reason.UNREADABLE)
+    return arrays[array]
+
+
+def n_missing_chunks(array: Path, meta: dict[str, Any]) -> int:
+    """Return how many of an array's chunks are not on disk, going by its metadata."""
     sizes = zip(meta["shape"], meta["chunks"], strict=True)
     n_expected = math.prod(math.ceil(int(n) / int(chunk)) for n, chunk in sizes)
     files = (f for _, _, names in os.walk(array) for f in names)
     return max(0, n_expected - sum(1 for f in files if not f.startswith(".z")))
-
-
-def array_shape(array: Path) -> tuple[int, ...]:
-    """Return the shape of the array at `array`."""
-    return tuple(int(n) for n in _json_object(array / ".zarray")["shape"])
 
 
 def _codecs(meta: dict[str, Any]) -> Iterator[str]:

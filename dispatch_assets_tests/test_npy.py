@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dispatch_assets.errors import StreamError
-from dispatch_assets.npy import npy_length, npy_reader
+from dispatch_assets.npy import npy_length, open_npy
 from dispatch_assets_tests.samples import payload
 
 
@@ -18,10 +18,12 @@ def test_any_slice_of_any_type(tmp_path: Path, dtype: str, version: tuple[int, i
     values = np.arange(100).astype(dtype)
     with (tmp_path / "x.npy").open("wb") as f:
         np.lib.format.write_array(f, values, version=version)
-    assert npy_length(tmp_path / "x.npy") == 100
-    read = npy_reader(tmp_path / "x.npy")
+    file = open_npy(tmp_path / "x.npy")
+    assert len(file) == npy_length(tmp_path / "x.npy") == 100
+    assert file.dtype == np.dtype(dtype)
     for start, stop in ((0, 100), (0, 1), (99, 100), (40, 60), (7, 7)):
-        np.testing.assert_array_equal(read(start, stop), values[start:stop])
+        np.testing.assert_array_equal(file.read(start, stop), values[start:stop])
+    np.testing.assert_array_equal(file.ends(), values[[0, -1]])
 
 
 def test_rows_of_a_table_are_counted(tmp_path: Path) -> None:
