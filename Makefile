@@ -71,8 +71,8 @@ test: setup
 	@echo "==> layers"; $(VENV)/bin/lint-imports --no-logo
 	@echo "==> tests"; $(PY) -m pytest -n 2 $(PYTEST_ARGS)
 
-# Shows your data if DISPATCH_DATA says where they are, else what `make demo` has made. Dagster's
-# own files lie where `dispatch-assets materialize` puts them: beside the store, unless it is a URL.
+# Shows your data if DISPATCH_DATA says where they are, else what `make demo` has made, whose known
+# recording is shorter than what is sorted unless asked (see demo_sorting.py). Dagster's own files lie where `dispatch-assets materialize` puts them: beside the store, unless it is a URL.
 dev: setup
 	@if [ -n "$$DISPATCH_DATA" ] || [ ! -d .dispatch/demo ]; then \
 	  case "$$DISPATCH_STORE" in \
@@ -85,6 +85,8 @@ dev: setup
 	  echo "dev: showing the demo. Your own data: DISPATCH_DATA=/path/to/sessions make dev"; \
 	  home="$$PWD/.dispatch/demo/dagster_home"; \
 	  export DISPATCH_DATA="$$PWD/.dispatch/demo/data" DISPATCH_STORE="$$PWD/.dispatch/demo/store"; \
+	  [ -n "$$DISPATCH_SORTING" ] || \
+	    export DISPATCH_SORTING='{"preprocessing":{"min_preprocessing_duration":30}}'; \
 	fi; \
 	mkdir -p "$$home"; \
 	[ -f "$$home/dagster.yaml" ] || cp dispatch_assets/defs/dagster.yaml "$$home/"; \

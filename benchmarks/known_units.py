@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,16 @@ def write(work: Path, n_channels: int, n_units: int, duration_s: float) -> None:
     """Write the recording, its true spikes and its job."""
     from dispatch_assets.dispatch import dispatch
     from dispatch_assets.params import DispatchParams
+    from dispatch_assets_tests.samples.ground_truth import COMMON_UV
     from dispatch_assets_tests.sorting.lab import write_known
 
     known = write_known(
-        work / "data", n_channels=n_channels, n_units=n_units, durations_s=(duration_s,), seed=7
+        work / "data",
+        n_channels=n_channels,
+        n_units=n_units,
+        durations_s=(duration_s,),
+        seed=7,
+        common_uv=COMMON_UV,
     )
     known.truth.save(folder=work / "truth")
     dispatch(work / "data", work / "jobs", DispatchParams())
@@ -36,20 +43,36 @@ def score(work: Path) -> str:
     """Return what ``score`` prints."""
     import pandas as pd
     from spikeinterface import load, load_sorting_analyzer
-    from spikeinterface.comparison import compare_sorter_to_ground_truth
+
+    from dispatch_assets_tests import accuracy
 
     truth = load(work / "truth")
-    snr = _snr(truth, work)
-    found = load_sorting_analyzer(work / "results/units/analyzer").sorting
-    compared = compare_sorter_to_ground_truth(truth, found, exhaustive_gt=True)
-    accuracy = compared.get_performance()["accuracy"].to_dict()
-    easy = [float(accuracy[unit]) for unit in truth.unit_ids if snr[str(unit)] > EASY_SNR]
+    found = accuracy.score(truth, load_sorting_analyzer(work / "results/units/analyzer").sorting)
     labels = pd.read_csv(work / "results/units/units.csv", dtype={"unit_id": str})
-    good = set(labels.loc[labels["label"] == "good", "unit_id"])
-    false = sum(str(unit) in good for unit in compared.get_false_positive_units())
-    n_found = sum(a >= ACCURATE for a in easy)
+    good = labels.loc[labels["label"] == "good", "unit_id"]
+    by_unit = dict(zip(map(str, truth.unit_ids), found.accuracies, strict=True))
     same = _same(load(work / "results/sorting/sorting"), work / "by_hand" / "sorting")
-    return f"{len(easy)} {n_found} {min(easy):.3f} {false} {same}"
+    return f"{row(by_unit, _snr(truth, work), good, found.false_positives)} {same}"
+
+
+def row(
+    accuracies: Mapping[str, float],
+    snr: Mapping[str, float],
+    good: Iterable[str],
+    false: Iterable[str],
+) -> str:
+    """Return the scores of a row: easy units, those found, the worst of them, false good ones.
+
+    Parameters
+    ----------
+    accuracies, snr
+        Of each true unit; a unit without spikes has no SNR.
+    good, false
+        Units labelled good, and those that are no true unit.
+    """
+    easy = [a for unit, a in accuracies.items() if snr.get(unit, 0.0) > EASY_SNR]
+    worst = f"{min(easy):.3f}" if easy else "-"
+    return f"{len(easy)} {sum(a >= ACCURATE for a in easy)} {worst} {len({*good} & {*false})}"
 
 
 def _snr(truth: BaseSorting, work: Path) -> dict[str, float]:

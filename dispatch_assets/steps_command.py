@@ -76,7 +76,8 @@ def _run_job(
         log=reporter.log,
     )
     try:
-        for result in run_steps(steps, context, options.attempt or uuid.uuid4().hex[:12]):
+        attempt = options.attempt or uuid.uuid4().hex[:12]
+        for result in run_steps(steps, context, attempt, only_due=options.only_due):
             reporter.result(result)
     except StepFailed as e:
         reporter.failure(e.failure)
@@ -95,6 +96,8 @@ def _options(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     add("--sorter", metavar="NAME", help="which sorter, whatever --params says")
     add("--seed", type=int, metavar="N", help="seed of every random choice")
     add("--n-jobs", type=int, metavar="N", help="parallel workers (default: all cores)")
+    only_due = "leave alone what is there already and follows from the same inputs"
+    add("--only-due", action="store_true", help=only_due)
     add("--attempt", metavar="ID", help="name of this attempt (default: made up)")
     return parser.parse_args(arguments)
 

@@ -26,9 +26,7 @@ PARAMS = SortingParams.model_validate(
 
 def write_session(data: Path, truth: Path) -> None:
     """Write the session, and its true spikes elsewhere."""
-    known = write_known_session(data / SESSION)
-    for group, sorting in known.truth.items():
-        sorting.save(folder=truth / group)
+    write_known_session(data / SESSION).save_truth(truth)
 
 
 def sort_known(data: Path, store: Path, home: Path, truth: Path, say: Callable[[str], None]) -> int:

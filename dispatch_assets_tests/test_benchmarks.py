@@ -82,3 +82,23 @@ def test_another_dispatcher_gets_fresh_folders_beside_the_data(tmp_path: Path) -
     command = shlex.join([sys.executable, str(other)])
     usage, n_jobs = dispatch_cost.run_other(command, Case("spikeglx"), tmp_path / "case", 1)
     assert (usage.status, n_jobs) == (0, 1), usage.said
+
+
+def test_the_fleet_script_prints_a_row_for_each_case() -> None:
+    command = [sys.executable, "-m", "benchmarks.fleet_cost", "--sessions", "2"]
+    done = subprocess.run(
+        [*command, "--partitions", "10"],
+        cwd=dispatch_cost.REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    _, head, *lines = done.stdout.splitlines()
+    assert [text[:34].strip() for text in lines] == [
+        "first inventory, 2 sessions",
+        "inventory again, 2 sessions",
+        "register 10 partitions",
+        "register one more of 10 partitions",
+    ]
+    assert len({len(text) for text in (head, *lines)}) == 1

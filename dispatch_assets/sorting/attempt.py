@@ -132,6 +132,23 @@ def last_failure(results: Path, step: str) -> StepFailure | None:
         return None
 
 
+def attempts(results: Path) -> dict[str, bool]:
+    """Return the steps that have an unfinished attempt, and whether its process lives here.
+
+    One whose process does not was killed; what it left behind is cleared away by the next attempt.
+    A process on another machine counts as dead where the disk does not carry its lock over.
+    """
+    found: dict[str, bool] = {}
+    for lock in results.glob(f".*-*/{_LOCK}"):
+        step = lock.parent.name[1:].partition("-")[0]
+        try:
+            held = _is_held(lock)
+        except OSError:  # of another user, or on a disk without locks: nobody can know
+            held = True
+        found[step] = found.get(step, False) or held
+    return found
+
+
 def _read(results: Path, step: str) -> bytes:
     file = results / step / RESULT_FILE
     try:
@@ -171,7 +188,7 @@ def _alone_in(results: Path) -> Iterator[None]:
 
 def _is_held(lock: Path) -> bool:
     try:
-        with lock.open("r") as f:
+        with lock.open("r+") as f:  # NFS locks files only that are open for writing
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return True

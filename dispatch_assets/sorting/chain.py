@@ -12,7 +12,14 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from dispatch_assets.errors import DispatchError, ParameterError, RefusedError, SorterError
+from dispatch_assets.errors import (
+    DispatchError,
+    ParameterError,
+    RefusedError,
+    SorterError,
+    StepError,
+    StoreError,
+)
 from dispatch_assets.sorting.attempt import attempt_folder, publish, published, record_failure
 from dispatch_assets.sorting.nwb.step import STEP as UNITS_NWB
 from dispatch_assets.sorting.preprocessing.step import STEP as PREPROCESSED
@@ -55,7 +62,9 @@ def in_order(names: Iterable[str]) -> list[Step]:
     return [step for name, step in STEPS.items() if name in wanted]
 
 
-def run_steps(steps: Iterable[Step], context: StepContext, attempt: str) -> Iterator[StepResult]:
+def run_steps(
+    steps: Iterable[Step], context: StepContext, attempt: str, *, only_due: bool = False
+) -> Iterator[StepResult]:
     """Run steps one after another; each is published before the next one begins.
 
     What can be found out about the later steps without data is checked before the first one runs.
@@ -68,6 +77,8 @@ def run_steps(steps: Iterable[Step], context: StepContext, attempt: str) -> Iter
         What they are given.
     attempt
         Name of this attempt, unique among all attempts at this job.
+    only_due
+        Leave alone what is published already and follows from the same inputs.
 
     Yields
     ------
@@ -85,7 +96,10 @@ def run_steps(steps: Iterable[Step], context: StepContext, attempt: str) -> Iter
             step.check(context)
     for step in steps:
         with _recording_failures(step, context, attempt):
-            result = _run(step, context, attempt)
+            due = not (only_due and _is_up_to_date(step, context))
+            result = _run(step, context, attempt) if due else context.result_of(step.name)
+        if not due:
+            context.log(f"{step.name}: up to date")
         yield result
 
 
@@ -101,7 +115,7 @@ def _recording_failures(step: Step, context: StepContext, attempt: str) -> Itera
 
 def _run(step: Step, context: StepContext, attempt: str) -> StepResult:
     started, cpu_before_s = _now(), _cpu_s()
-    inputs_hash = _inputs_hash(step, context)
+    made_from = inputs_hash(step, context)
     context.log(f"{step.name}: {context.job.job_key}")
     with attempt_folder(context.results, step.name, attempt) as folder:
         with bars_as_lines(context.log, step.name):
@@ -109,7 +123,7 @@ def _run(step: Step, context: StepContext, attempt: str) -> StepResult:
         result = _result(step, context, outcome).model_copy(
             update={
                 "attempt": attempt,
-                "inputs_hash": inputs_hash,
+                "inputs_hash": made_from,
                 "started_at": started,
                 "finished_at": _now(),
                 "cpu_s": round(_cpu_s() - cpu_before_s, 2),
@@ -155,7 +169,7 @@ def _sections(step: Step, context: StepContext) -> dict[str, JsonValue]:
     return {name: values[name] for name in step.sections}
 
 
-def _inputs_hash(step: Step, context: StepContext) -> str:
+def inputs_hash(step: Step, context: StepContext) -> str:
     """Return a hash of all that a result follows from."""
     job = context.job
     follows_from = {
@@ -166,6 +180,13 @@ def _inputs_hash(step: Step, context: StepContext) -> str:
         "needs": _needs(step, context),
     }
     return hashlib.sha256(json.dumps(follows_from, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _is_up_to_date(step: Step, context: StepContext) -> bool:
+    try:
+        return context.result_of(step.name).inputs_hash == inputs_hash(step, context)
+    except (StepError, StoreError):  # there is none yet, or it is damaged
+        return False
 
 
 def _needs(step: Step, context: StepContext) -> dict[str, str]:

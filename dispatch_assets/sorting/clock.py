@@ -4,7 +4,8 @@ Three clocks may differ:
 
 - the *recording's clock*: its timestamps where they were kept, else regular from its start time
   (from 0 where broken timestamps were reset);
-- the *original clock*: the timestamps that were reset, recovered from the job's report;
+- the *original clock*: the timestamps that were reset, recovered from the job's report; or, where
+  a group of recordings is sorted as one, the clock that each of them has by itself;
 - the *session's clock*: one for all segments and recordings in one file. It is the recording's
   clock as long as no two segments overlap; else segments follow one another as if concatenated.
 """
@@ -12,12 +13,13 @@ Three clocks may differ:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from dispatch_assets.sample_map import own_times
 from dispatch_assets.timestamps import original_time_s
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
     from dispatch_assets.models import TimestampReport
+    from dispatch_assets.sample_map import ConcatenatedSegment
 
 Key = TypeVar("Key", bound=Hashable)
 _TOUCHING_S = 1e-3  # segments that follow without a pause may overlap by a sample of drift
@@ -53,10 +56,17 @@ class RecordingClock:
     report
         The job's verdict on its times. Its samples are those of the recording: a clip for
         debugging begins with the first sample.
+    concatenated
+        What the recording consists of, if it is a group's; else None.
     """
 
-    def __init__(self, recording: BaseRecording, report: TimestampReport) -> None:
-        self.recording, self.report = recording, report
+    def __init__(
+        self,
+        recording: BaseRecording,
+        report: TimestampReport,
+        concatenated: Sequence[ConcatenatedSegment] | None = None,
+    ) -> None:
+        self.recording, self.report, self.concatenated = recording, report, concatenated
 
     @property
     def n_segments(self) -> int:
@@ -67,6 +77,30 @@ class RecordingClock:
     def was_reset(self) -> bool:
         """Whether broken timestamps were replaced by a regular clock."""
         return self.report.verdict == "reset"
+
+    @property
+    def has_original(self) -> bool:
+        """Whether the original clock is another than the recording's."""
+        return self.was_reset or self.concatenated is not None
+
+    def part_of(self, segment: int, samples: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return which part of the recording samples lie in.
+
+        Parameters
+        ----------
+        segment
+            Index of the segment.
+        samples
+            Sample indices in it, shape (n,).
+
+        Returns
+        -------
+        numpy.ndarray
+            The segment; of a group, which entry of `concatenated`; int64, shape (n,).
+        """
+        if self.concatenated is None:
+            return np.full(len(samples), segment)
+        return own_times(self.concatenated, samples)[0]
 
     def span(self, segment: int) -> Span:
         """Return when a segment begins and ends on the recording's clock."""
@@ -95,7 +129,8 @@ class RecordingClock:
     def original_time_s(self, segment: int, samples: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return times on the original clock; NaN where nothing is known about it.
 
-        Where the times were kept, that is the recording's clock.
+        Where the times were kept, that is the recording's clock. Of a group, it is that of each
+        recording in it, so that times of different ones may be the same.
 
         Parameters
         ----------
@@ -110,6 +145,8 @@ class RecordingClock:
             Seconds, float64, shape (n,). A segment that had no timestamps of its own before a
             neighbour's were reset has none to recover.
         """
+        if self.concatenated is not None:
+            return own_times(self.concatenated, samples)[1]
         if not self.was_reset:
             return self.time_s(segment, samples)
         clock = self.report.segments[segment]

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from dispatch_assets.complaints import MAX_DEPTH, is_nested
 from dispatch_assets.errors import ParameterError, did_you_mean
 from dispatch_assets.sorting.aind_params import translated
 
@@ -233,6 +234,8 @@ def parse_sorting_params(values: Mapping[str, Any]) -> tuple[SortingParams, list
     ParameterError
         Naming each parameter that is unknown or makes no sense.
     """
+    if is_nested(values):
+        raise ParameterError(f"are nested more than {MAX_DEPTH} levels deep", "the parameters")
     sections, notes = translated(values, _fields(), DEFAULT_SORTER)
     try:
         return SortingParams.model_validate(sections), notes

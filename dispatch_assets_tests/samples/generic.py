@@ -187,6 +187,11 @@ class _MakesFolder:
         return (os.mkdir, (str(self.marker),))
 
 
+def pickle_trap(marker: Path) -> bytes:
+    """Return a pickle that makes the folder `marker` when it is loaded."""
+    return pickle.dumps(_MakesFolder(marker))
+
+
 def write_pickle_trap(path: Path, marker: Path) -> Path:
     """Write a pickle that makes `marker` when it is loaded.
 
@@ -198,7 +203,7 @@ def write_pickle_trap(path: Path, marker: Path) -> Path:
         A folder that the pickle would make; it must never come into being.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(pickle.dumps(_MakesFolder(marker)))
+    path.write_bytes(pickle_trap(marker))
     return path
 
 

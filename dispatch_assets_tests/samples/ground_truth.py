@@ -6,9 +6,10 @@ the probe that the session's .meta describes.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 KIND = "NP2_4shank"
 FIRST_CHANNEL_OF_SHANK = (0, 48)  # see neuropixels.STRIPE_BLOCKS
 NOISE_UV = 5.0
+# As much again is common to all channels of a shank. Ludwig et al. 2009 (J Neurophysiol 101:1679):
+# a common average reference takes off more than 30 % of the noise, so half of its power or more.
+# Bad channels are told by it: without any, spikes of healthy ones make others look dead.
+COMMON_UV = 5.0
 CHUNK_S = 10.0
 
 
@@ -29,6 +34,13 @@ class KnownSession:
 
     path: Path
     truth: dict[str, BaseSorting]
+
+    def save_truth(self, folder: Path) -> None:
+        """Save the spikes, one folder per group."""
+        with warnings.catch_warnings():  # made-up spikes have no provenance
+            warnings.filterwarnings("ignore", "The extractor is not serializable", UserWarning)
+            for group, sorting in self.truth.items():
+                sorting.save(folder=folder / group)
 
 
 def write_known_session(
@@ -91,10 +103,28 @@ def _make(
             "maximum_z": 25.0,
             "minimum_distance": 30.0,
         },
-        noise_kwargs={"noise_levels": NOISE_UV, "strategy": "on_the_fly"},
+        noise_kwargs=noise_like_a_shank(shank.get_num_channels()),
         seed=seed,
     )
     return recording, sorting
+
+
+def noise_like_a_shank(
+    n_channels: int, own_uv: float = NOISE_UV, common_uv: float = COMMON_UV
+) -> dict[str, Any]:
+    """Return ``noise_kwargs`` for SpikeInterface: noise of each channel's own, and common noise.
+
+    Parameters
+    ----------
+    n_channels : int
+        Channels of the shank.
+    own_uv : float
+        Standard deviation of what each channel has alone.
+    common_uv : float
+        Standard deviation of what all of them share.
+    """
+    covariance = np.eye(n_channels) + (common_uv / own_uv) ** 2
+    return {"noise_levels": own_uv, "cov_matrix": covariance, "strategy": "on_the_fly"}
 
 
 def _overwrite(file: Path, recorded: BaseRecording, made: dict[int | str, BaseRecording]) -> None:

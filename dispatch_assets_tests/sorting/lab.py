@@ -24,6 +24,7 @@ from dispatch_assets.sorting.step import (
     StepContext,
     StepOutcome,
 )
+from dispatch_assets_tests.samples.ground_truth import NOISE_UV, noise_like_a_shank
 
 UV_PER_BIT = 0.195
 SHORT = {"preprocessing": {"min_preprocessing_duration": 1.0}}  # test recordings are short
@@ -46,6 +47,7 @@ def write_known(  # one session in SpikeInterface's own binary format
     n_units: int = 5,
     durations_s: tuple[float, ...] = (20.0,),
     seed: int = 1,
+    common_uv: float = 0.0,
     change: Callable[[BaseRecording], BaseRecording] = lambda recording: recording,
 ) -> Known:
     recording, truth = generate_ground_truth_recording(
@@ -66,7 +68,9 @@ def write_known(  # one session in SpikeInterface's own binary format
             "maximum_z": 30.0,
             "minimum_distance": 30.0,
         },
-        noise_kwargs={"noise_levels": 5.0, "strategy": "on_the_fly"},
+        noise_kwargs=noise_like_a_shank(n_channels, common_uv=common_uv)
+        if common_uv
+        else {"noise_levels": NOISE_UV, "strategy": "on_the_fly"},
         seed=seed,
     )
     raw = scale(recording, gain=1 / UV_PER_BIT, dtype="int16")

@@ -23,6 +23,7 @@ from dispatch_assets.sorting.step import UNITS, UNITS_NWB, StepContext, StepOutc
 from dispatch_assets_tests.samples.payload import FloatArray
 from dispatch_assets_tests.sorting.lab import SHORT, publish_raw, publish_sorting, run
 
+RATE_HZ = 30_000.0
 LABELS = ("good", "mua", "noise")
 Spikes = dict[str, list[np.ndarray]]
 """Sample indices by unit, one array per segment."""
@@ -174,3 +175,13 @@ def with_times(
         return recording
 
     return change
+
+
+def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    assert found.keys() == expected.keys()
+    for unit, times in expected.items():
+        np.testing.assert_array_equal(found[unit], times)
+
+
+def spike_times(path: Path) -> dict[str, np.ndarray]:
+    return {name: np.asarray(row["spike_times"]) for name, row in unit_rows(path).items()}

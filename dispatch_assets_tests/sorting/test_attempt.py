@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import textwrap
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -23,52 +16,15 @@ from dispatch_assets.sorting.attempt import (
     published,
     record_failure,
 )
-from dispatch_assets.sorting.results import RESULT_FILE, StepFailure, StepResult
-
-STEP = "units"
-
-
-def result(attempt: str, step: str = STEP) -> StepResult:
-    return StepResult(
-        step=step,
-        attempt=attempt,
-        job_key="s~~r",
-        session_name="s",
-        recording_name="r",
-        fingerprint="f",
-        inputs_hash="h",
-        follows_from={},
-        seed=0,
-        parameters={},
-        versions={},
-        started_at="",
-        finished_at="",
-        cpu_s=0.0,
-        peak_rss_mb=0.0,
-        n_jobs=1,
-    )
-
-
-def failure(attempt: str) -> StepFailure:
-    return StepFailure(
-        step=STEP, attempt=attempt, job_key="s~~r", failed_at="", refused=False, message="no"
-    )
-
-
-def make(results: Path, attempt: str, payload: str = "") -> Path:
-    with attempt_folder(results, STEP, attempt) as folder:
-        (folder / "deep").mkdir()
-        (folder / "deep" / "payload").write_text(payload or attempt)
-        return publish(folder, result(attempt))
-
-
-def payload(results: Path) -> str:
-    return (results / STEP / "deep" / "payload").read_text()
-
-
-def leftovers(results: Path) -> list[str]:
-    return sorted(p.name for p in results.iterdir() if p.is_dir() and p.name.startswith("."))
-
+from dispatch_assets.sorting.results import RESULT_FILE
+from dispatch_assets_tests.sorting.attempt_lab import (
+    STEP,
+    failure,
+    leftovers,
+    make,
+    payload,
+    result,
+)
 
 # one process
 
@@ -218,89 +174,3 @@ def test_readers_never_miss_a_result_that_is_being_replaced(tmp_path: Path) -> N
 
 
 # killed with -9
-
-_PROCESS = """
-    import os, sys, time
-    from pathlib import Path
-    from dispatch_assets.sorting import attempt as attempts
-    from dispatch_assets_tests.sorting.test_attempt import STEP, result
-
-    results, until = Path(sys.argv[1]), sys.argv[2]
-
-    def stop(where):
-        if where == until:
-            print("there", flush=True)
-            time.sleep(600)
-
-    rename = Path.rename
-    def slow_rename(path, target):
-        if Path(target).name == STEP:
-            stop("between")
-        done = rename(path, target)
-        if Path(target).name == STEP:
-            stop("published")
-        return done
-    Path.rename = slow_rename
-
-    with attempts.attempt_folder(results, STEP, "killed") as folder:
-        (folder / "deep").mkdir()
-        (folder / "deep" / "payload").write_text("half")
-        stop("middle")
-        (folder / "deep" / "payload").write_text("killed")
-        attempts.publish(folder, result("killed"))
-"""
-
-
-@contextmanager
-def process(results: Path, until: str) -> Iterator[subprocess.Popen[str]]:
-    """Run an attempt in a process of its own, until it stands still at `until`."""
-    command = [sys.executable, "-c", textwrap.dedent(_PROCESS), str(results), until]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-        try:
-            assert running.stdout is not None
-            assert running.stdout.readline() == "there\n"
-            yield running
-        finally:
-            os.kill(running.pid, signal.SIGKILL)
-
-
-def kill(results: Path, until: str) -> None:
-    with process(results, until):
-        pass
-
-
-@pytest.mark.parametrize(
-    ("until", "first"), [("middle", None), ("between", None), ("published", "killed")]
-)
-def test_killed_at_a_first_result(tmp_path: Path, until: str, first: str | None) -> None:
-    kill(tmp_path, until)
-    if first is None:
-        assert not (tmp_path / STEP).exists()
-        with pytest.raises(StepError):
-            published(tmp_path, STEP)
-    else:
-        assert published(tmp_path, STEP).attempt == payload(tmp_path) == first
-    make(tmp_path, "next")
-    assert published(tmp_path, STEP).attempt == payload(tmp_path) == "next"
-    assert leftovers(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("until", "then"), [("middle", "a1"), ("between", "a1"), ("published", "killed")]
-)
-def test_killed_at_a_replacement(tmp_path: Path, until: str, then: str) -> None:
-    make(tmp_path, "a1")
-    kill(tmp_path, until)
-    assert published(tmp_path, STEP).attempt == payload(tmp_path) == then
-    with attempt_folder(tmp_path, STEP, "next"):
-        assert leftovers(tmp_path) == [f".{STEP}-next"]
-    assert published(tmp_path, STEP).attempt == payload(tmp_path) == then
-
-
-def test_the_next_attempt_waits_for_no_one_but_clears_the_dead(tmp_path: Path) -> None:
-    with process(tmp_path, "middle"):
-        make(tmp_path, "meanwhile")
-        assert leftovers(tmp_path) == [f".{STEP}-killed"]  # it is at work still
-    with attempt_folder(tmp_path, STEP, "next"):
-        assert leftovers(tmp_path) == [f".{STEP}-next"]
-    assert published(tmp_path, STEP).attempt == "meanwhile"

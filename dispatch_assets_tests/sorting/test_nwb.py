@@ -10,7 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from spikeinterface.core import BaseRecording, BaseSorting
+from spikeinterface.core import BaseSorting
 from spikeinterface.extractors import read_nwb_sorting
 
 from dispatch_assets.errors import ParameterError, StepError
@@ -20,30 +20,26 @@ from dispatch_assets.sorting.nwb.session import write_session_nwb
 from dispatch_assets.sorting.nwb.waveforms import padded
 from dispatch_assets.sorting.params import parse_sorting_params
 from dispatch_assets.sorting.step import UNITS_NWB, StepContext
-from dispatch_assets_tests.samples import payload
-from dispatch_assets_tests.samples.payload import FloatArray
 from dispatch_assets_tests.sorting.lab import (
     SHORT,
     Known,
     context_of,
-    publish_raw,
     run,
     write_known,
 )
 from dispatch_assets_tests.sorting.nwb_lab import (
-    Spikes,
+    RATE_HZ,
+    assert_same,
     complaints,
     finish,
     nwb_path,
     opened,
     publish_spikes,
     publish_units,
-    some_spikes,
+    spike_times,
     unit_rows,
-    with_times,
 )
 
-RATE_HZ = 30_000.0
 BACKENDS = ("hdf5", "zarr")
 
 
@@ -65,28 +61,6 @@ def exported(short: Known, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 def true_times(truth: BaseSorting) -> dict[str, np.ndarray]:
     return {str(u): truth.get_unit_spike_train(u, 0) / RATE_HZ for u in truth.unit_ids}
-
-
-def assert_same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
-    assert found.keys() == expected.keys()
-    for unit, times in expected.items():
-        np.testing.assert_array_equal(found[unit], times)
-
-
-def one_unit(tmp_path: Path, change: Callable[[BaseRecording], BaseRecording]) -> Known:
-    return write_known(
-        tmp_path / "data", n_channels=4, n_units=1, durations_s=(2.0,), change=change
-    )
-
-
-def timestamps() -> FloatArray:
-    """Return what `with_times` gives the two seconds of `one_unit`."""
-    times: FloatArray = 3.25 + np.arange(60_000, dtype=np.float64) * (1 + 3e-6) / RATE_HZ
-    return times
-
-
-def spike_times(path: Path) -> dict[str, np.ndarray]:
-    return {name: np.asarray(row["spike_times"]) for name, row in unit_rows(path).items()}
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -224,102 +198,6 @@ def test_no_units_are_a_valid_file(short: Known, tmp_path: Path, backend: str) -
         assert file.units is None  # nwbinspector takes an empty table for a fault
         assert len(file.electrodes) == 16
     assert complaints(nwb_path(context)) == set()
-
-
-class TestClocks:
-    def _finish(self, tmp_path: Path, known: Known, **dispatch: Any) -> tuple[StepContext, Spikes]:
-        context = context_of(known, tmp_path / "results", **dispatch)
-        publish_raw(context)
-        spikes = some_spikes(context.preprocessed())
-        finish(context, spikes)
-        return context, spikes
-
-    def test_kept_timestamps(self, tmp_path: Path) -> None:
-        known = one_unit(tmp_path, with_times(lambda times: times))
-        context, spikes = self._finish(tmp_path, known)
-        times = timestamps()
-        assert_same(
-            spike_times(nwb_path(context)), {u: times[trains[0]] for u, trains in spikes.items()}
-        )
-        rows = unit_rows(nwb_path(context))
-        assert "spike_times_original_clock" not in rows["u0"]
-        np.testing.assert_allclose(rows["u0"]["obs_intervals"], [[3.25, times[-1] + 1 / RATE_HZ]])
-
-    def test_reset_timestamps_can_be_recovered(self, tmp_path: Path) -> None:
-        change = with_times(lambda times: payload.with_gap(times, 250.0))
-        known = one_unit(tmp_path, change)
-        context, spikes = self._finish(tmp_path, known)
-        original = payload.with_gap(timestamps(), 250.0)
-        rows = unit_rows(nwb_path(context))
-        for unit, trains in spikes.items():
-            np.testing.assert_array_equal(rows[unit]["spike_times"], trains[0] / RATE_HZ)
-            recovered = rows[unit]["spike_times_original_clock"]
-            np.testing.assert_allclose(recovered, original[trains[0]], rtol=0, atol=1e-9)
-        with opened(nwb_path(context)) as file:
-            assert "spike_times_original_clock" in file.notes
-        assert complaints(nwb_path(context)) == set()
-
-    def test_lost_clock_is_nan(self, tmp_path: Path) -> None:
-        change = with_times(payload.unsynchronised)
-        known = one_unit(tmp_path, change)
-        context, _ = self._finish(tmp_path, known)
-        rows = unit_rows(nwb_path(context))
-        assert np.isnan(rows["u0"]["spike_times_original_clock"]).all()
-
-    def test_overlapping_segments_follow_one_another(self, tmp_path: Path) -> None:
-        known = write_known(tmp_path / "data", n_channels=4, n_units=1, durations_s=(2.0, 1.5))
-        context, spikes = self._finish(tmp_path, known)
-        rows = unit_rows(nwb_path(context))
-        for unit, (first, second) in spikes.items():
-            expected = np.concatenate([first / RATE_HZ, second / RATE_HZ + 2.0])
-            np.testing.assert_array_equal(rows[unit]["spike_times"], expected)
-            np.testing.assert_array_equal(rows[unit]["segment"], [0] * 40 + [1] * 40)
-            np.testing.assert_allclose(rows[unit]["obs_intervals"], [[0.0, 2.0], [2.0, 3.5]])
-        with opened(nwb_path(context)) as file:
-            table = file.processing["ecephys"]["recordings"].to_dataframe()
-            assert "offset_s" in file.notes
-        assert list(table["offset_s"]) == [0.0, 2.0]
-        assert complaints(nwb_path(context)) == set()
-
-    def test_segments_apart_keep_their_times(self, tmp_path: Path) -> None:
-        known = write_known(
-            tmp_path / "data",
-            n_channels=4,
-            n_units=1,
-            durations_s=(2.0, 1.5),
-            change=with_times(lambda times: times),
-        )
-        context, spikes = self._finish(tmp_path, known)
-        rows = unit_rows(nwb_path(context))
-        for unit, trains in spikes.items():
-            parts = [
-                3.25 + 100 * i + train * (1 + 3e-6) / RATE_HZ for i, train in enumerate(trains)
-            ]
-            np.testing.assert_allclose(
-                rows[unit]["spike_times"], np.concatenate(parts), rtol=0, atol=1e-9
-            )
-
-    def test_small_steps_back_are_sorted_with_their_spikes(self, tmp_path: Path) -> None:
-        change = with_times(lambda times: payload.with_negative_steps(times, 5, 0.3))
-        known = one_unit(tmp_path, change)
-        context = context_of(known, tmp_path / "results")
-        assert context.job.timestamps.verdict == "kept"
-        publish_raw(context)
-        times = context.preprocessed().get_times()
-        (back,) = np.nonzero(np.diff(times) < 0)
-        samples = np.unique(np.concatenate([back, back + 1, back + 2]))
-        finish(context, {"u0": [samples]})
-        expected = np.sort(times[samples])
-        assert (np.diff(times[samples]) < 0).any()
-        np.testing.assert_array_equal(spike_times(nwb_path(context))["u0"], expected)
-        assert complaints(nwb_path(context)) == set()
-
-    def test_clip_says_that_it_is_one(self, tmp_path: Path) -> None:
-        known = write_known(tmp_path / "data", n_channels=4, n_units=1, durations_s=(2.0,))
-        context, spikes = self._finish(tmp_path, known, debug=True, debug_duration=1.0)
-        assert max(t[0].max() for t in spikes.values()) < RATE_HZ
-        with opened(nwb_path(context)) as file:
-            assert "clipped for debugging" in file.notes
 
 
 def test_units_without_templates_are_an_error(short: Known, tmp_path: Path) -> None:

@@ -21,34 +21,21 @@ from dispatch_assets_tests.sorting.lab import (
     UV_PER_BIT,
     Known,
     context_of,
-    run,
     write_known,
 )
 from dispatch_assets_tests.sorting.noise import noise
+from dispatch_assets_tests.sorting.preprocessed_lab import preprocess, traces
 
-
-@pytest.fixture
-def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing is half of the work on recordings this short."""
-    monkeypatch.setattr("dispatch_assets.sorting.preprocessing.step._draw", lambda *_: {})
+SMALL: dict[str, Any] = {"durations_s": (3.0,), "n_units": 3, "common_uv": 5.0}
 
 
 def params(**changes: object) -> dict[str, object]:
     return {"preprocessing": {**SHORT["preprocessing"], **changes}}
 
 
-def preprocess(context: StepContext) -> tuple[StepResult, BaseRecording]:
-    result = run(context, PREPROCESSED)[0]
-    return result, context.preprocessed()
-
-
-def traces(recording: BaseRecording, segment: int = 0, **options: Any) -> np.ndarray:
-    return np.asarray(recording.get_traces(segment_index=segment, **options))
-
-
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Known:
-    return write_known(tmp_path_factory.mktemp("small"), durations_s=(3.0,), n_units=3)
+    return write_known(tmp_path_factory.mktemp("small"), **SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -164,70 +151,13 @@ def test_other_data_types_mean_the_same_in_uv(
     tolerance_uv: float,
 ) -> None:
     _, expected = preprocess(context_of(small, tmp_path / "int16"))
-    other = write_known(tmp_path / "data", durations_s=(3.0,), n_units=3, change=change)
+    other = write_known(tmp_path / "data", **SMALL, change=change)
     result, saved = preprocess(context_of(other, tmp_path / "other"))
     assert saved.get_dtype() == np.dtype("int16")
     apart = traces(saved, return_in_uV=True) - traces(expected, return_in_uV=True)
     assert np.abs(apart).max() <= tolerance_uv
     assert result.facts["n_clipped_samples"] == 0
     assert np.array_equal(saved.get_channel_offsets(), np.zeros(16))
-
-
-@pytest.mark.usefixtures("without_figures")
-class TestSegmentsAndTimes:
-    def test_segments_stay_segments(self, tmp_path: Path) -> None:
-        known = write_known(tmp_path / "data", durations_s=(2.0, 1.5), n_units=1)
-        result, saved = preprocess(context_of(known, tmp_path / "results"))
-        assert [saved.get_num_samples(i) for i in range(2)] == [60_000, 45_000]
-        assert result.facts["n_segments"] == 2
-        raw = load(known.session)
-        for i in range(2):
-            expected = traces(raw, i) - np.median(traces(raw, i), axis=1, keepdims=True)
-            window = slice(5_000, 40_000)
-            channel = traces(saved, i)[window, 4]
-            assert np.corrcoef(channel, expected[window, 4])[0, 1] > 0.95
-
-    def with_clock(self, tmp_path: Path, **options: object) -> tuple[StepContext, np.ndarray]:
-        def drifting(recording: BaseRecording) -> BaseRecording:
-            recording = recording.select_channels(recording.channel_ids)
-            recording.set_times(times)
-            return recording
-
-        times = 100.0 + np.arange(90_000) / 30_000 * (1 + 1e-5)
-        times[60_000:] += 1.5e-3  # a gap
-        if options.pop("broken", False):
-            times[30_000:] += 10.0
-        known = write_known(
-            tmp_path / "data", durations_s=(3.0,), n_channels=12, n_units=1, change=drifting
-        )
-        return context_of(known, tmp_path / "results", **options), times  # type: ignore[arg-type]
-
-    def test_kept_timestamps_survive(self, tmp_path: Path) -> None:
-        context, times = self.with_clock(tmp_path)
-        assert context.job.timestamps.verdict == "kept"
-        _, saved = preprocess(context)
-        assert saved.has_time_vector(0)
-        assert np.array_equal(saved.get_times(), times)
-
-    def test_reset_timestamps_are_regular(self, tmp_path: Path) -> None:
-        context, _ = self.with_clock(tmp_path, broken=True)
-        assert context.job.skip_times
-        _, saved = preprocess(context)
-        assert np.allclose(saved.get_times(), np.arange(90_000) / 30_000)
-
-    @pytest.mark.parametrize("broken", [False, True])
-    def test_a_job_clipped_for_debugging_keeps_its_clock(
-        self, tmp_path: Path, *, broken: bool
-    ) -> None:
-        context, times = self.with_clock(tmp_path, broken=broken, debug=True, debug_duration=2.0)
-        assert context.job.n_samples == [60_000]
-        assert context.job.skip_times is broken
-        _, saved = preprocess(context)
-        regular = np.arange(60_000) / 30_000
-        at = np.flatnonzero(times == context.job.timestamps.segments[0].t_start_s)
-        start = 0 if broken else int(at[0])
-        expected = regular if broken else times[start : start + 60_000]
-        assert np.allclose(saved.get_times(), expected, atol=1e-9)
 
 
 @pytest.mark.usefixtures("without_figures")

@@ -6,57 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from spikeinterface.core import BaseRecording
 from spikeinterface.preprocessing import highpass_filter
 
-from dispatch_assets.errors import ParameterError, RefusedError, StepError
-from dispatch_assets.sorting.params import PreprocessingParams
+from dispatch_assets.errors import ParameterError, StepError
 from dispatch_assets.sorting.preprocessing import check_pipeline
-from dispatch_assets.sorting.preprocessing.bad_channels import (
-    check_share,
-    dead_channels,
-    unlike_neighbours,
-)
-from dispatch_assets.sorting.preprocessing.fitness import Survey, look_at
 from dispatch_assets.sorting.preprocessing.processing import Processed
-from dispatch_assets.sorting.preprocessing.processing import process as process_all
 from dispatch_assets.sorting.preprocessing.scaling import levels, to_int16
+from dispatch_assets_tests.sorting.aind_file import AIND
 from dispatch_assets_tests.sorting.lab import UV_PER_BIT
 from dispatch_assets_tests.sorting.noise import noise
+from dispatch_assets_tests.sorting.preprocessed_lab import params, process
 
-AIND_DEFAULTS: dict[str, Any] = {
-    "phase_shift": {"margin_ms": 100.0},
-    "highpass_filter": {"freq_min": 300.0},
-    "bandpass_filter": {"freq_min": 300.0, "freq_max": 6000.0},
-    "detect_and_remove_bad_channels": {
-        "method": "coherence+psd",
-        "dead_channel_threshold": -0.5,
-        "noisy_channel_threshold": 1.0,
-        "outside_channel_threshold": -0.3,
-        "outside_channels_location": "top",
-        "n_neighbors": 11,
-        "channel_filters": ["noise", "dead", "out"],
-        "seed": 0,
-    },
-    "common_reference": {"reference": "global", "operator": "median"},
-    "highpass_spatial_filter": {
-        "n_channel_pad": 60,
-        "n_channel_taper": None,
-        "direction": "y",
-        "apply_agc": True,
-        "agc_window_length_s": 0.01,
-        "highpass_butter_order": 3,
-        "highpass_butter_wn": 0.01,
-    },
-}
-
-
-def process(recording: BaseRecording, params: PreprocessingParams) -> Processed:
-    return process_all(recording, {}, params, "here", seed=0, n_jobs=1)
-
-
-def params(**values: Any) -> PreprocessingParams:
-    return PreprocessingParams.model_validate(values)
+AIND_DEFAULTS = AIND["preprocessing"]["default_preprocessing_pipeline"]
 
 
 class TestCheck:
@@ -200,54 +161,6 @@ class TestFilter:
         steps = {"detect_and_remove_bad_channels": {"bad_channel_ids": ["ch3"]}}
         done = process(noise([5.0] * 12), params(custom_preprocessing_pipeline=steps))
         assert done.left_out == {"ch3": "custom"}
-
-
-class TestBadChannels:
-    def survey(self, noise_uv: list[float], constant: tuple[int, ...] = ()) -> Survey:
-        return Survey(np.isin(np.arange(len(noise_uv)), constant), np.array(noise_uv), 1.0)
-
-    def label(self, noise_uv: list[float], constant: tuple[int, ...] = ()) -> dict[str, str]:
-        return dead_channels(noise([1.0] * len(noise_uv), 0.1), self.survey(noise_uv, constant))
-
-    def test_a_fifth_of_the_typical_noise_is_dead(self) -> None:
-        assert self.label([10.0] * 5 + [2.1, 1.9]) == {"ch6": "dead"}
-
-    def test_constant_channels_do_not_count_as_typical(self) -> None:
-        labels = self.label([0.0] * 20 + [10.0] * 12, constant=tuple(range(20)))
-        assert set(labels.values()) == {"constant"}
-        assert len(labels) == 20
-
-    def test_most_channels_may_be_dead(self) -> None:
-        labels = self.label([0.1] * 20 + [10.0] * 12)
-        assert labels == {f"ch{i}": "dead" for i in range(20)}
-
-    def test_wrong_gains_do_not_make_every_channel_dead(self) -> None:
-        assert self.label([1e-5] * 8 + [1e-8]) == {"ch8": "dead"}
-
-    def test_shanks_are_judged_each_by_itself(self) -> None:
-        levels_uv = [8.0] * 24
-        levels_uv[5] = 150.0
-        recording = noise(levels_uv, shank_of=[0] * 12 + [1] * 12)
-        filtered = highpass_filter(recording)
-        arguments = {"method": "coherence+psd", "num_random_chunks": 20, "seed": 0}
-        assert unlike_neighbours(filtered, arguments, 1) == ({"ch5": "noise"}, [])
-
-    def test_a_share_is_too_many(self) -> None:
-        left_out = {"ch0": "dead", "ch1": "noise", "ch2": "dead"}
-        check_share(left_out, 6, params(), "here")
-        with pytest.raises(RefusedError, match=r"3 of 5 channels are bad \(2 dead, 1 noise\)"):
-            check_share(left_out, 5, params(), "here")
-        with pytest.raises(RefusedError, match="Sorting needs two"):
-            check_share(left_out, 4, params(max_bad_channel_fraction=1.0), "here")
-
-    def test_nothing_but_bad_channels_is_refused(self) -> None:
-        with pytest.raises(RefusedError, match="12 of 12 channels are bad"):
-            process(noise([100.0] * 12), params(max_bad_channel_fraction=1.0))
-
-    def test_noise_levels_are_in_uv(self) -> None:
-        survey = look_at(noise([4.0, 8.0, 16.0], common_uv=0.0), "here", seed=0, n_jobs=1)
-        assert survey.noise_uv == pytest.approx([4.0, 8.0, 16.0], rel=0.05)
-        assert not survey.constant.any()
 
 
 class TestScaling:

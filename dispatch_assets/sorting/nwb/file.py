@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import JsonValue
 
 from dispatch_assets.sorting.clock import offsets
@@ -98,6 +99,12 @@ def _notes(parts: list[Part], facts: SessionFacts, shift_s: Mapping[SegmentKey, 
             f"Broken timestamps were reset to a regular clock in: {', '.join(reset)}. The column "
             "spike_times_original_clock holds the original ones."
         )
+    if any(p.job.concatenated for p in parts):
+        lines.append(
+            "Recordings were sorted as one: spike_times go on from one to the next without a "
+            "pause, spike_times_original_clock are on the clock of each. The table `recordings` "
+            "has a row for each."
+        )
     if moved:
         lines.append(
             "Segments whose times overlap follow one another as if concatenated; the column "
@@ -131,27 +138,45 @@ def _recordings_table(parts: list[Part], shift_s: Mapping[SegmentKey, float]) ->
         "offset_s": ("Session's clock minus the recording's clock, in s.", []),
         "n_samples": ("Number of samples.", []),
         "sampling_frequency_hz": ("Nominal sampling frequency, in Hz.", []),
-        "clock": ("kept, regular, reset or not_checked timestamps.", []),
+        "clock": (
+            "kept, regular, reset or not_checked timestamps; where recordings were sorted as one, "
+            "how their own clock is recovered: regular, anchors or unknown.",
+            [],
+        ),
         "about_clock": ("What was found out about the timestamps.", []),
     }
     for part in parts:
-        report = part.job.timestamps
-        for i, key in enumerate(part.segment_keys):
-            span, shift = part.clock.span(i), shift_s[key]
-            row = (
-                part.job.recording_name,
-                i,
-                span.start_s + shift,
-                span.stop_s + shift,
-                shift,
-                int(part.recording.get_num_samples(i)),
-                float(part.recording.get_sampling_frequency()),
-                report.verdict,
-                report.segments[i].reset_reason or report.message,
-            )
+        for row in _concatenated_rows(part, shift_s) or _segment_rows(part, shift_s):
             for (_, values), value in zip(columns.values(), row, strict=True):
                 values.append(value)
     return _table("recordings", "Recordings that the units were found in.", columns)
+
+
+def _segment_rows(part: Part, shift_s: Mapping[SegmentKey, float]) -> list[tuple[Any, ...]]:
+    report, rows = part.job.timestamps, list[tuple[Any, ...]]()
+    for i, key in enumerate(part.segment_keys):
+        span, shift = part.clock.span(i), shift_s[key]
+        place = (part.job.recording_name, i, span.start_s + shift, span.stop_s + shift, shift)
+        n_samples = int(part.recording.get_num_samples(i))
+        rate_hz = float(part.recording.get_sampling_frequency())
+        about = report.segments[i].reset_reason or report.message
+        rows.append((*place, n_samples, rate_hz, report.verdict, about))
+    return rows
+
+
+def _concatenated_rows(part: Part, shift_s: Mapping[SegmentKey, float]) -> list[tuple[Any, ...]]:
+    """Return a row for each recording of a group, where it lies in the concatenation."""
+    rows: list[tuple[Any, ...]] = []
+    for one in part.job.concatenated or ():
+        shift, rate_hz = shift_s[part.segment_keys[0]], one.sampling_frequency_hz
+        ends = np.array([one.first_sample, one.first_sample + one.n_samples - 1])
+        start_s, last_s = (float(t) + shift for t in part.clock.time_s(0, ends))
+        # from its own clock to the file's, at its first sample
+        apart_s = np.nan if one.t_start_s is None else start_s - one.t_start_s
+        place = (one.job_key, one.segment, start_s, last_s + 1 / rate_hz, apart_s)
+        about = f"Part of {part.job.recording_name}, sorted as one with the others."
+        rows.append((*place, one.n_samples, rate_hz, one.clock, about))
+    return rows
 
 
 def _provenance_table(parts: list[Part]) -> Any:  # noqa: ANN401 - pynwb has no types

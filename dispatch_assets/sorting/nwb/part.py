@@ -55,7 +55,7 @@ class Part:
     @cached_property
     def clock(self) -> RecordingClock:
         """The times of its samples."""
-        return RecordingClock(self.recording, self.job.timestamps)
+        return RecordingClock(self.recording, self.job.timestamps, self.job.concatenated)
 
     @property
     def unit_ids(self) -> list[Any]:

@@ -107,3 +107,18 @@ def descriptions() -> dict[str, str]:
     metrics = (*ComputeQualityMetrics.metric_list, *ComputeTemplateMetrics.metric_list)
     known = {name: text for metric in metrics for name, text in metric.metric_descriptions.items()}
     return {**known, **_KNOWN}
+
+
+def typed(values: list[Value]) -> Any:  # noqa: ANN401 - texts stay a list
+    """Return values as HDF5 wants them: texts as a list, numbers as an array."""
+    return values if isinstance(values[0], str) else np.asarray(values)
+
+
+def of_one_kind(values: list[Value]) -> list[Value]:
+    """Make texts of all values if any is one; else numbers with gaps are floats."""
+    kinds = {type(v) for v in values}
+    if len(kinds) < 2:
+        return values
+    if str in kinds:
+        return ["" if v != v else str(v) for v in values]  # noqa: PLR0124 - NaN is no text
+    return [float(v) for v in values]

@@ -2,7 +2,8 @@
 
 ``spike_times`` are on the session's clock (see `sorting.clock`). Where broken timestamps were
 reset, ``spike_times_original_clock`` holds each spike's time on the clock that was reset, and
-where a recording has several segments, ``segment`` tells which one each spike is in.
+where a recording has several segments, ``segment`` tells which one each spike is in. Where several
+recordings were sorted as one, these two tell its recording, and its time on that one's own clock.
 
 ``waveform_mean`` and ``waveform_sd`` are in volts, shape (units, samples, electrodes of the unit);
 units with fewer electrodes than others end in NaN.
@@ -19,7 +20,15 @@ import numpy as np
 from dispatch_assets.sorting.clock import Span
 from dispatch_assets.sorting.nwb.electrodes import Electrodes
 from dispatch_assets.sorting.nwb.part import Part, SegmentKey
-from dispatch_assets.sorting.nwb.unit_columns import Value, columns_of, descriptions, filler
+from dispatch_assets.sorting.nwb.ragged import end_to_end, ragged
+from dispatch_assets.sorting.nwb.unit_columns import (
+    Value,
+    columns_of,
+    descriptions,
+    filler,
+    of_one_kind,
+    typed,
+)
 from dispatch_assets.sorting.nwb.waveforms import padded, waveforms_of
 
 if TYPE_CHECKING:
@@ -47,9 +56,13 @@ _OURS = {
 }
 _ORIGINAL = (
     "Times of the spikes on the clock whose timestamps were broken and therefore reset, in s; "
-    "elsewhere the recording's own. NaN where it cannot be recovered."
+    "elsewhere, and in recordings that were concatenated, the recording's own. NaN where it cannot "
+    "be recovered."
 )
-_SEGMENT = "Zero-based segment of the recording that each spike is in."
+_SEGMENT = (
+    "Zero-based segment of the recording that each spike is in; of recordings that were "
+    "concatenated, which one of them, as the table `recordings` lists them."
+)
 
 
 @dataclass
@@ -77,7 +90,7 @@ class _Rows:
             fill = filler(earlier or later or [])
             earlier = [fill] * len(self) if earlier is None else earlier
             later = [fill] * n_units if later is None else later
-            self.columns[name] = _of_one_kind([*earlier, *later])
+            self.columns[name] = of_one_kind([*earlier, *later])
 
 
 @dataclass(frozen=True)
@@ -152,7 +165,7 @@ def _add_part(rows: _Rows, analyzer: SortingAnalyzer, place: _Place) -> None:
 def _add_spikes(rows: _Rows, trains: list[NDArray[np.int64]], place: _Place) -> None:
     """Add the spikes of one unit, given as sample indices by segment."""
     clock = place.part.clock
-    times, original, intervals = [], [], []
+    times, original, segments, intervals = [], [], [], []
     for i, (samples, shift_s, span) in enumerate(
         zip(trains, place.shift_s, place.spans, strict=True)
     ):
@@ -162,12 +175,13 @@ def _add_spikes(rows: _Rows, trains: list[NDArray[np.int64]], place: _Place) -> 
         last_s = max(span.stop_s, own_s.max(initial=span.stop_s))
         times.append(own_s + shift_s)
         original.append(clock.original_time_s(i, samples))
+        segments.append(clock.part_of(i, samples))
         intervals.append((first_s + shift_s, last_s + shift_s))
     joined = np.concatenate(times)
     order = np.argsort(joined, kind="stable")  # NWB wants each unit's times in order
     rows.spike_times.append(joined[order])
     rows.original.append(np.concatenate(original)[order])
-    rows.segment.append(np.repeat(np.arange(len(trains)), [len(t) for t in trains])[order])
+    rows.segment.append(np.concatenate(segments)[order])
     rows.intervals.append(np.asarray(sorted(intervals)))
 
 
@@ -200,27 +214,27 @@ def _value_columns(rows: _Rows) -> list[VectorData]:
     names = [name for name in _OURS if name in rows.columns]
     names += [name for name in rows.columns if name not in _OURS]
     return [
-        VectorData(name=name, description=about.get(name, name), data=_typed(rows.columns[name]))
+        VectorData(name=name, description=about.get(name, name), data=typed(rows.columns[name]))
         for name in names
     ]
 
 
 def _spike_columns(rows: _Rows, parts: list[Part]) -> list[VectorData]:
     columns = [
-        *_ragged("spike_times", rows.spike_times, _BUILT_IN["spike_times"]),
-        *_ragged("obs_intervals", rows.intervals, _BUILT_IN["obs_intervals"]),
+        *ragged("spike_times", rows.spike_times, _BUILT_IN["spike_times"]),
+        *ragged("obs_intervals", rows.intervals, _BUILT_IN["obs_intervals"]),
     ]
-    if any(part.clock.was_reset for part in parts):
-        columns += _ragged("spike_times_original_clock", rows.original, _ORIGINAL)
-    if any(part.clock.n_segments > 1 for part in parts):
-        columns += _ragged("segment", rows.segment, _SEGMENT)
+    if any(part.clock.has_original for part in parts):
+        columns += ragged("spike_times_original_clock", rows.original, _ORIGINAL)
+    if any(part.clock.n_segments > 1 or part.clock.concatenated for part in parts):
+        columns += ragged("segment", rows.segment, _SEGMENT)
     return columns
 
 
 def _waveform_columns(rows: _Rows, electrodes: Any) -> list[VectorData]:  # noqa: ANN401
     from hdmf.common import DynamicTableRegion, VectorData, VectorIndex
 
-    flat, ends = _flat(rows.electrodes)
+    flat, ends = end_to_end(rows.electrodes)
     region = DynamicTableRegion(
         name="electrodes", description=_BUILT_IN["electrodes"], data=flat, table=electrodes
     )
@@ -231,32 +245,3 @@ def _waveform_columns(rows: _Rows, electrodes: Any) -> list[VectorData]:  # noqa
             values[name] = padded(waveforms)
     columns += [VectorData(name=n, description=_BUILT_IN[n], data=v) for n, v in values.items()]
     return columns
-
-
-def _ragged(name: str, values: list[Any], description: str) -> list[VectorData]:
-    """Return a column of several values per unit, and its index."""
-    from hdmf.common import VectorData, VectorIndex
-
-    flat, ends = _flat(values)
-    column = VectorData(name=name, description=description, data=flat)
-    return [VectorIndex(name=f"{name}_index", data=ends, target=column), column]
-
-
-def _flat(values: list[Any]) -> tuple[NDArray[Any], NDArray[np.uint64]]:
-    """Return lists of values end to end, and where each ends."""
-    ends = np.cumsum([len(v) for v in values]).astype(np.uint64)
-    return np.concatenate([np.asarray(v) for v in values]), ends
-
-
-def _typed(values: list[Value]) -> Any:  # noqa: ANN401 - texts stay a list
-    return values if isinstance(values[0], str) else np.asarray(values)
-
-
-def _of_one_kind(values: list[Value]) -> list[Value]:
-    """Make texts of all values if any is one; else numbers with gaps are floats."""
-    kinds = {type(v) for v in values}
-    if len(kinds) < 2:
-        return values
-    if str in kinds:
-        return ["" if v != v else str(v) for v in values]  # noqa: PLR0124 - NaN is no text
-    return [float(v) for v in values]

@@ -7,11 +7,13 @@ them are dead; so those are found first, each by itself.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dispatch_assets.errors import RefusedError
+from dispatch_assets.sorting.preprocessing.sampling import read_slices, robust_sd, sample_slices
 from dispatch_assets.sorting.results import Refusal
 
 if TYPE_CHECKING:
@@ -30,6 +32,16 @@ DEAD_FRACTION = 0.2  # of the median noise level
 # RHD2000 (datasheet), 5-6 uV in the spike band of a Neuropixels 1.0 (Jun et al. 2017).
 DEAD_UV = 0.5
 DETECT = "detect_and_remove_bad_channels"
+# SpikeInterface's test compares channels with the median of all. If channels have no noise in
+# common, because a reference was taken off already (CatGT -gblcar), spikes of some healthy
+# channels make others look dead, noisy or out of the brain.
+MIN_COMMON_SHARE = 0.03  # of the noise power; made-up recordings without any have up to 0.024
+_SHARE_STEP = 4  # every fourth of the random stretches is enough for it
+_BY_POWER_ALONE = {
+    "dead_channel_threshold": -math.inf,
+    "noisy_channel_threshold": math.inf,
+    "outside_channel_threshold": -math.inf,
+}
 
 
 def dead_channels(recording: BaseRecording, survey: Survey) -> Labels:
@@ -76,23 +88,50 @@ def unlike_neighbours(
     by_coherence = arguments["method"] == "coherence+psd"
     n_neighbors = int(arguments.get("n_neighbors", 11)) if by_coherence else 2
     labels: Labels = {}
-    few = 0
+    few = alone = 0
     for shank in recording.split_by("group", outputs="list"):
         if shank.get_num_channels() < n_neighbors:
             few += shank.get_num_channels()
             continue
+        nothing_shared = by_coherence and common_share(shank, arguments) < MIN_COMMON_SHARE
+        alone += shank.get_num_channels() if nothing_shared else 0
         _, found = detect_bad_channels(
             shank,
             num_random_chunks=n_chunks,
             job_kwargs={"n_jobs": n_jobs, "progress_bar": True},
-            **arguments,
+            **(arguments | _BY_POWER_ALONE if nothing_shared else arguments),
         )
         pairs = zip(shank.channel_ids, found, strict=True)
         labels |= {str(c): str(x) for c, x in pairs if x != "good"}
-    if not few:
-        return labels, []
-    what = f"{few} channels are on shanks of fewer than {n_neighbors}: noisy ones among them"
-    return labels, [f"{what} were not looked for, only dead ones"]
+    return labels, [*_notes(few, n_neighbors, alone)]
+
+
+def _notes(few: int, n_neighbors: int, alone: int) -> Iterator[str]:
+    """Say which channels were not judged in every way."""
+    if few:
+        what = f"{few} channels are on shanks of fewer than {n_neighbors}: noisy ones among them"
+        yield f"{what} were not looked for, only dead ones"
+    if alone:
+        what = f"{alone} channels have no noise in common with their shank, as after a common"
+        yield f"{what} reference: bad ones were told by their power alone, not by their neighbours"
+
+
+def common_share(shank: BaseRecording, arguments: dict[str, Any]) -> float:
+    """Return which share of the noise power all channels of a filtered shank have in common.
+
+    It follows from the power of the median over channels. Where channels are independent that is
+    pi / 2n of theirs: the variance of the median of n normal values (Cramer, Mathematical Methods
+    of Statistics, 1946, 28.5).
+    """
+    gains_uv = np.abs(shank.get_channel_gains())
+    slices = sample_slices(shank, int(arguments.get("seed") or 0))[::_SHARE_STEP]
+    shares = []
+    for traces in read_slices(shank, slices):
+        uv = traces * gains_uv
+        together = robust_sd(np.median(uv, axis=1, keepdims=True))[0]  # spikes are no noise
+        shares.append(together**2 / np.median(robust_sd(uv) ** 2))
+    by_chance = math.pi / (2 * int(shank.get_num_channels()))
+    return (float(np.mean(shares)) - by_chance) / (1 - by_chance)
 
 
 def removed(labels: Labels, params: PreprocessingParams, arguments: dict[str, Any]) -> Labels:

@@ -122,7 +122,7 @@ STEP = Step(
     "the recording, filtered and referenced, without its bad channels",
     needs=(),
     sections=("preprocessing",),
-    code_version="1",
+    code_version="2",
     run=_run,
     check=_check,
 )

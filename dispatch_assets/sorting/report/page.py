@@ -25,6 +25,28 @@ def render(content: Mapping[str, Any]) -> str:
     jinja2.UndefinedError
         If something is missing in `content`.
     """
+    own = {kind: _own(f"report.{kind}") for kind in ("html.j2", "css", "js")}
+    css = own["css"] + _colours(content["labels"])
+    return self_contained(own["html.j2"], css, own["js"], content)
+
+
+def self_contained(template: str, css: str, js: str, content: Mapping[str, Any]) -> str:
+    """Return a page that needs nothing else.
+
+    Parameters
+    ----------
+    template
+        A Jinja template; besides `content`, it has the variables ``policy``, ``css`` and ``js``.
+    css, js
+        The page's style and script; both are trusted, and nothing else is.
+    content
+        Values of the template's variables, which are escaped.
+
+    Raises
+    ------
+    jinja2.UndefinedError
+        If something is missing in `content`.
+    """
     from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
@@ -32,14 +54,13 @@ def render(content: Mapping[str, Any]) -> str:
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"plain": _plain, "words": lambda name: str(name).replace("_", " ")}
-    template = environment.from_string(_own("report.html.j2"))
-    css, js = _own("report.css") + _colours(content["labels"]), _own("report.js")
     policy = (
         f"default-src 'none'; img-src data:; style-src {_hash(css)}; script-src {_hash(js)}; "
         "base-uri 'none'; form-action 'none'"
     )
     trusted = {"css": Markup(css), "js": Markup(js)}  # noqa: S704 - files of this package
-    return template.render({**content, "policy": policy, **trusted})
+    page = environment.from_string(template)
+    return page.render({**content, "policy": policy, **trusted})
 
 
 def _own(name: str) -> str:

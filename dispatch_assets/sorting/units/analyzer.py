@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dispatch_assets.sorting.params import PostprocessingParams
-from dispatch_assets.sorting.units.extensions import Extensions
+from dispatch_assets.sorting.units.older_arguments import Extensions
 from dispatch_assets.sorting.units.work import Work
 
 if TYPE_CHECKING:

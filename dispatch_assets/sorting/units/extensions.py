@@ -12,8 +12,13 @@ from typing import Any, get_args
 
 from dispatch_assets.errors import ParameterError, did_you_mean
 from dispatch_assets.sorting.params import PostprocessingParams
-
-Extensions = dict[str, dict[str, Any]]
+from dispatch_assets.sorting.units.older_arguments import (
+    METRICS,
+    SLICES,
+    Extensions,
+    as_object,
+    as_of_today,
+)
 
 # Arguments as in the Allen Institute's default_params.json (pipeline 1.3.1). Left out of its set:
 # principal_components and the metrics that need them, amplitude_scalings and valid_unit_periods,
@@ -36,20 +41,6 @@ _DEFAULTS: Extensions = {
     "quality_metrics": {},
 }
 _PRINCIPAL_COMPONENTS = "principal_components"
-_METRICS = ("quality_metrics", "template_metrics", "spiketrain_metrics")
-_SLICES = "random_slices_kwargs"
-
-# Since SpikeInterface 0.105 the sign and kind of a unit's peak belong to the analyzer; the sizes
-# of synchrony are fixed. Its ComputeQualityMetrics drops the same arguments of older analyzers.
-_DROPPED_EXTENSION_ARGUMENTS = {("spike_amplitudes", "peak_sign")}
-_DROPPED_METRIC_ARGUMENTS = {
-    ("snr", "peak_sign"),
-    ("amplitude_cutoff", "peak_sign"),
-    ("amplitude_median", "peak_sign"),
-    ("sd_ratio", "peak_sign"),
-    ("synchrony", "synchrony_sizes"),
-}
-_RENAMED_METRIC_ARGUMENTS = {("snr", "peak_mode"): "method"}
 
 
 def read_extensions(params: PostprocessingParams, seed: int) -> tuple[Extensions, list[str]]:
@@ -80,8 +71,8 @@ def read_extensions(params: PostprocessingParams, seed: int) -> tuple[Extensions
     left_aside: list[str] = []
     chosen: Extensions = {}
     for name in (*_DEFAULTS, *(n for n in asked if n not in _DEFAULTS)):
-        given = _object(f"postprocessing.extensions.{name}", asked.get(name, {}))
-        current, dropped = _as_of_today(name, given)
+        given = as_object(f"postprocessing.extensions.{name}", asked.get(name, {}))
+        current, dropped = as_of_today(name, given)
         left_aside += dropped
         _check_arguments(name, current)
         chosen[name] = _seeded(name, {**_DEFAULTS.get(name, {}), **current}, seed)
@@ -112,7 +103,7 @@ def check_extensions(params: PostprocessingParams) -> None:
 def metric_columns(extensions: Extensions) -> list[str]:
     """Return the names of the metrics that computing `extensions` gives."""
     columns = []
-    for name in (n for n in _METRICS if n in extensions):
+    for name in (n for n in METRICS if n in extensions):
         kind, arguments = _extension_class(name), extensions[name]
         for metric in kind.metric_list:
             wanted = arguments.get("metric_names")
@@ -129,50 +120,6 @@ def _known_extensions() -> list[str]:
     return list(get_available_analyzer_extensions())
 
 
-def _as_of_today(name: str, given: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Return arguments as SpikeInterface 0.105 calls them, and those that it has no more."""
-    current, dropped = dict(given), []
-    for argument in given:
-        if (name, argument) in _DROPPED_EXTENSION_ARGUMENTS:
-            del current[argument]
-            dropped.append(f"{name}.{argument}")
-    if name == "noise_levels":
-        current = _in_slices(current)
-    if name in _METRICS and current.get("metric_params"):
-        metrics, of_metrics = _metrics_of_today(name, current["metric_params"])
-        current["metric_params"] = metrics
-        dropped += of_metrics
-    return current, dropped
-
-
-def _in_slices(given: dict[str, Any]) -> dict[str, Any]:
-    """Move arguments about chunks to where SpikeInterface has them since 0.101."""
-    own = ("return_in_uV", "method", "force_recompute", _SLICES)
-    slices = {name: value for name, value in given.items() if name not in own}
-    rest = {name: value for name, value in given.items() if name in own}
-    slices.update(_object(f"postprocessing.extensions.noise_levels.{_SLICES}", rest.get(_SLICES)))
-    return {**rest, _SLICES: slices} if slices else rest
-
-
-def _metrics_of_today(name: str, given: object) -> tuple[Extensions, list[str]]:
-    where = f"postprocessing.extensions.{name}.metric_params"
-    current: Extensions = {}
-    dropped = []
-    for metric, arguments in _object(where, given).items():
-        current[metric] = {}
-        for argument, value in _object(f"{where}.{metric}", arguments).items():
-            if (metric, argument) in _DROPPED_METRIC_ARGUMENTS:
-                dropped.append(f"{name}.{metric}.{argument}")
-                continue
-            argument_now = _RENAMED_METRIC_ARGUMENTS.get((metric, argument), argument)
-            current[metric][argument_now] = value
-    # the Allen Institute's file lists the methods of silhouette, SpikeInterface takes one
-    method = current.get("silhouette", {}).get("method")
-    if isinstance(method, list) and len(method) == 1:
-        current["silhouette"]["method"] = method[0]
-    return current, dropped
-
-
 def _check_arguments(name: str, given: Mapping[str, Any]) -> None:
     where = f"postprocessing.extensions.{name}"
     extension = _extension_class(name)
@@ -183,10 +130,10 @@ def _check_arguments(name: str, given: Mapping[str, Any]) -> None:
         but = ("recording", "return_in_uV", "kwargs")
         _check_names(where, given, _arguments(get_noise_levels, but))
         slices = _arguments(get_random_sample_slices, but=("time_series",))
-        _check_names(f"{where}.{_SLICES}", given.get(_SLICES, {}), slices)
+        _check_names(f"{where}.{SLICES}", given.get(SLICES, {}), slices)
         return
     _check_names(where, given, _arguments(extension._set_params, but=("self",)))
-    if name in _METRICS:
+    if name in METRICS:
         _check_metrics(where, extension, given)
 
 
@@ -210,8 +157,8 @@ def _check_dependencies(chosen: Extensions) -> None:
 
 def _seeded(name: str, arguments: dict[str, Any], seed: int) -> dict[str, Any]:
     if name == "noise_levels":
-        slices = arguments[_SLICES]
-        return {**arguments, _SLICES: {**slices, "seed": _or(slices.get("seed"), seed)}}
+        slices = arguments[SLICES]
+        return {**arguments, SLICES: {**slices, "seed": _or(slices.get("seed"), seed)}}
     if "seed" in _arguments(_extension_class(name)._set_params, but=()):
         return {**arguments, "seed": _or(arguments.get("seed"), seed)}
     return arguments
@@ -229,14 +176,6 @@ def _extension_class(name: str) -> Any:  # noqa: ANN401 - SpikeInterface has no 
 
 def _arguments(function: Any, but: Iterable[str]) -> list[str]:  # noqa: ANN401
     return [name for name in inspect.signature(function).parameters if name not in but]
-
-
-def _object(where: str, value: object) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, Mapping):
-        raise ParameterError(f"must be an object (got {value!r})", where)
-    return dict(value)
 
 
 def _check_names(where: str, given: Iterable[str], known: Iterable[str]) -> None:
