@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from dispatch_assets.errors import DispatchError, StreamError, UnknownJobError
+from dispatch_assets.group_members import MemberPlans
+from dispatch_assets.groups import GROUP, group_name, plan_group
 from dispatch_assets.models import Inventory, SortingJob
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.shards import Shards, why_no_job
@@ -70,7 +72,24 @@ def build(keys: Iterable[str], shards: Shards, params: DispatchParams) -> Iterat
         inventory = inventories[key]
         sessions.setdefault(inventory.session.name, (inventory, []))[1].append(key)
     for inventory, wanted in sessions.values():
-        yield from _build_session(inventory, wanted, params)
+        if inventory.session.input_format == GROUP:
+            yield from _build_group(inventory, shards, params)
+        else:
+            yield from _build_session(inventory, wanted, params)
+
+
+def _build_group(inventory: Inventory, shards: Shards, params: DispatchParams) -> Iterator[Outcome]:
+    from dispatch_assets.group_jobs import build_group_job
+
+    for entry in inventory.jobs:
+        members, folder = MemberPlans(params, shards.find), inventory.session.data_folder
+        name = group_name(inventory.session)
+        built: SortingJob | DispatchError
+        try:
+            built = build_group_job(plan_group(name, entry.members, members, folder))
+        except DispatchError as e:
+            built = e
+        yield Outcome(str(entry.job_key), built, folder)
 
 
 def _build_session(
@@ -80,7 +99,7 @@ def _build_session(
     from dispatch_assets.planning import plan_session
 
     plan = plan_session(inventory.session, params)
-    builder = JobBuilder(plan, params)
+    builder = JobBuilder(plan)
     entries = {str(e.job_key): e for e in inventory.jobs}
     for key in keys:
         built: SortingJob | DispatchError

@@ -2,25 +2,40 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from dispatch_assets.entries import stray_entry
 from dispatch_assets.errors import DataRootError, DispatchError, ParameterError
 from dispatch_assets.formats import FORMATS, by_name
 from dispatch_assets.input_format import Evidence, InputFormat
-from dispatch_assets.models import InventoryEntry, Reason, Session
+from dispatch_assets.models import InventoryEntry, Reason, Session, SettingsFound
 from dispatch_assets.naming import natural_key
-from dispatch_assets.params import AUTO, DispatchParams
+from dispatch_assets.params import AUTO, SETTINGS_NAME, SPIKEINTERFACE, DispatchParams
+from dispatch_assets.recognition import (
+    detected,
+    is_session_itself,
+    refuse_part_of_session,
+    unrecognised,
+)
+from dispatch_assets.session_names import unique_names
+from dispatch_assets.settings_files import SettingsFiles
+from dispatch_assets.settings_wishes import (
+    excluded_stray,
+    formats_for,
+    formats_wanted,
+    is_broken,
+    is_forced,
+    misplaced,
+    reads_anything,
+    said_by,
+    unused_settings,
+)
 from dispatch_assets.si_readers import reader_sessions
 from dispatch_assets.zarr_store import is_zarr
-
-_NEEDS_PARAMETERS = "spikeinterface"  # sessions come from spikeinterface_info, not from the folder
-_IN_SESSIONS = (".bin", ".cbin", ".dat", ".meta", ".npy", ".oebin", ".raw", ".xml")
-_MAX_DEPTH = 4  # of such a file in the smallest folder that is recognised as its session
 
 
 @dataclass(frozen=True)
@@ -42,7 +57,9 @@ class Discovery:
     scanned: str
 
 
-def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Discovery:
+def discover(
+    data_folder: str | os.PathLike[str], params: DispatchParams, only: Collection[str] = ()
+) -> Discovery:
     """Find the sessions in a data folder.
 
     Parameters
@@ -52,27 +69,35 @@ def discover(data_folder: str | os.PathLike[str], params: DispatchParams) -> Dis
         file, or one Zarr store, is described relative to the folder that it lies in.
     params
         Which input format to expect, which sessions to keep.
+    only
+        Names in the data folder to look at; empty means all. Names of sessions are then told
+        apart among these only.
 
     Raises
     ------
     DataRootError
         If the folder is missing or cannot be listed, or is a file of a session.
     ParameterError
-        If the input format, a named session or SpikeInterface's reader does not exist.
+        If the input format, a named session, SpikeInterface's reader or the folder of settings
+        does not exist.
     """
     root = _absolute(data_folder)
     if not root.exists():
         raise DataRootError("the data folder does not exist", root, "Is the disk mounted?")
-    wanted = FORMATS if params.input == AUTO else (by_name(params.input),)
-    if params.input == _NEEDS_PARAMETERS:
-        found = [(wanted[0], name, path, "") for name, path in reader_sessions(root, params)]
+    files = SettingsFiles(params.settings_folder, root)
+    wanted = formats_for(params.input)
+    if params.input == SPIKEINTERFACE:  # it says what the sessions are, not the folder
+        described = reader_sessions(root, params)
+        found = [Found(wanted[0], n, p, "", files.inside(p)) for n, p in described]
         others: list[InventoryEntry] = []
     else:
-        found, others = _scan(root, wanted, params)
+        found, others = _scan(root, wanted, params, only, files)
     alone = root.is_file() or is_zarr(root)
     if alone:
         root, data_folder = root.parent, Path(data_folder).parent
-    sessions = _named_apart(found, root, Path(data_folder))
+    sessions = [_as_settled(s, files) for s in _named_apart(found, root, Path(data_folder))]
+    if sessions and not (only or params.nwb_files):
+        others += unused_settings(files, [s.name for s in sessions])
     scanned = "" if alone or params.sessions or params.nwb_files else str(root)
     return Discovery(_selected(sessions, params), tuple(others), scanned)
 
@@ -88,7 +113,19 @@ def evidence(path: str | os.PathLike[str]) -> list[tuple[str, Evidence]]:
     root = _absolute(path)
     if not root.exists():
         raise DataRootError("does not exist", root, "Check the spelling, and that it is mounted")
-    return [(f.name, _detect(f, root)) for f in FORMATS]
+    return [(f.name, detected(f, root)) for f in FORMATS]
+
+
+def is_empty(data_folder: str | os.PathLike[str]) -> bool:
+    """Return whether nothing lies in a data folder.
+
+    Raises
+    ------
+    DataRootError
+        If it cannot be listed.
+    """
+    root = _absolute(data_folder)
+    return not root.is_file() and not _entries(root)
 
 
 def _absolute(path: str | os.PathLike[str]) -> Path:
@@ -96,113 +133,116 @@ def _absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.normpath(Path(path).absolute()))
 
 
-Found = tuple[InputFormat, str, Path, str]
+class Found(NamedTuple):
+    """A session before it has a name of its own."""
+
+    input_format: InputFormat
+    name: str
+    path: Path
+    evidence: str
+    settings: SettingsFound | None
 
 
 def _scan(
-    root: Path, wanted: tuple[InputFormat, ...], params: DispatchParams
+    root: Path,
+    wanted: tuple[InputFormat, ...],
+    params: DispatchParams,
+    only: Collection[str],
+    files: SettingsFiles,
 ) -> tuple[list[Found], list[InventoryEntry]]:
     if params.nwb_files:
-        return _named_files(params.nwb_files, root), []
+        return _named_files(params.nwb_files, root, files), []
     if root.is_file():
-        _refuse_part_of_session(root, wanted)
-    if root.is_file() or any(_is_session_itself(f, root) for f in wanted):
+        refuse_part_of_session(root, wanted)
+    others: list[InventoryEntry] = []
+    own = files.inside(root)
+    here = formats_wanted(own, wanted)
+    # asking that of a folder of ten thousand sessions takes seconds: not for a few named ones
+    may_be_one = not only or root.name in only
+    if (
+        root.is_file()
+        or reads_anything(own)
+        or (may_be_one and any(is_session_itself(f, root) for f in here))
+    ):
         entries = [root]
     else:
-        entries = _entries(root)
+        entries = [e for e in _entries(root) if e != files.folder and (not only or e.name in only)]
+        others += misplaced(own, root)
     found: list[Found] = []
-    others: list[InventoryEntry] = []
     for entry in entries:
-        matches = [(f, e) for f in wanted if (e := _detect(f, entry)).found]
-        if not matches:
-            others.append(_unrecognised(entry, wanted))
-            continue
+        settings = files.of_entry(entry)
         try:
-            found += _sessions_of(entry, *matches[0])
+            sessions = _sessions_of(entry, formats_wanted(settings, wanted), settings, files)
         except (DispatchError, OSError) as e:
-            others.append(stray_entry(entry, matches[0][0].name, Reason.UNREADABLE, str(e)))
+            name = wanted[0].name if len(wanted) == 1 else AUTO
+            others.append(stray_entry(entry, name, Reason.UNREADABLE, str(e)))
+            continue
+        found += sessions
+        if not sessions:
+            others.append(excluded_stray(entry, settings) or unrecognised(entry, wanted))
     return found, others
 
 
 def _entries(root: Path) -> list[Path]:
     try:
-        entries = [p for p in root.iterdir() if not p.name.startswith(".")]
+        names = [p.name for p in root.iterdir()]
     except OSError as e:
         remedy = "Check its permissions"
         raise DataRootError(f"cannot be listed ({e.strerror})", root, remedy) from e
-    return sorted(entries, key=lambda p: natural_key(p.name))
+    names = [n for n in names if not n.startswith(".") and n != SETTINGS_NAME]
+    return [root / name for name in sorted(names, key=natural_key)]
 
 
-def _is_session_itself(input_format: InputFormat, root: Path) -> bool:
-    verdict = _detect(input_format, root)
-    return verdict.found and not verdict.nested
+def _sessions_of(
+    entry: Path,
+    formats: tuple[InputFormat, ...],
+    settings: SettingsFound | None,
+    files: SettingsFiles,
+) -> list[Found]:
+    """Return the sessions that an entry is, or holds; none if no format knows it.
+
+    Raises
+    ------
+    DispatchError, OSError
+        If it cannot be looked into.
+    """
+    matches = ((f, e) for f in formats if (e := detected(f, entry)).found)
+    input_format, verdict = next(matches, (None, None))
+    if input_format is None or verdict is None:
+        meant = formats[0] if is_forced(settings) else by_name(SPIKEINTERFACE)
+        is_meant = is_forced(settings) or is_broken(settings)
+        name = meant.session_name(entry)
+        return [Found(meant, name, entry, said_by(settings), settings)] if is_meant else []
+    if reads_anything(settings):
+        name = input_format.session_name(entry)
+        return [Found(input_format, name, entry, said_by(settings), settings)]
+    found = []
+    for path in input_format.session_paths(entry):
+        own = settings if path == entry else files.inside(path) or settings
+        decided = str(verdict.file or "")
+        found.append(Found(input_format, input_format.session_name(path), path, decided, own))
+    return found
 
 
-def _refuse_part_of_session(file: Path, wanted: tuple[InputFormat, ...]) -> None:
-    """Name the session folder to somebody who gives one of its files."""
-    session = None
-    for i, folder in enumerate(file.parents if file.suffix in _IN_SESSIONS else ()):
-        if any(_is_session_itself(f, folder) for f in wanted):
-            session = folder
-        elif session is not None or i == _MAX_DEPTH:  # looking into folders far up takes time
-            break
-    if session is not None:
-        raise DataRootError("is one file of a session", file, f"Give the session folder: {session}")
-
-
-def _detect(input_format: InputFormat, path: Path) -> Evidence:
-    try:
-        return input_format.detect(path)
-    except (DispatchError, OSError) as e:
-        return Evidence(False, None, str(e))
-
-
-def _sessions_of(entry: Path, input_format: InputFormat, verdict: Evidence) -> list[Found]:
-    decided = str(verdict.file or "")
-    return [
-        (input_format, input_format.session_name(path), path, decided)
-        for path in input_format.session_paths(entry)
-    ]
-
-
-def _named_files(files: list[str], root: Path) -> list[Found]:
+def _named_files(given: list[str], root: Path, files: SettingsFiles) -> list[Found]:
     nwb = by_name("nwb")
     found: list[Found] = []
-    for name in files:
+    for name in given:
         path = next((p for p in (Path(name), root / name) if p.exists()), None)
         if path is None:
             remedy = "Paths are relative to the current folder, or to the data folder"
             raise ParameterError("does not exist", f"nwb_files {name!r}", remedy)
         absolute = _absolute(path)
-        found.append((nwb, nwb.session_name(absolute), absolute, str(absolute)))
+        settings = files.of_entry(absolute)
+        found.append(Found(nwb, nwb.session_name(absolute), absolute, str(absolute), settings))
     return found
-
-
-def _unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntry:
-    name = wanted[0].name if len(wanted) == 1 else AUTO
-    if entry.suffix in (".pkl", ".pickle"):
-        message = f"{entry}: a pickle; nothing is unpickled, ever."
-        return stray_entry(entry, name, Reason.REFUSED, message)
-    for input_format in wanted:
-        try:
-            file = input_format.remains(entry)
-        except OSError as e:
-            message = f"{entry}: cannot be looked through ({e.strerror}). Check its permissions."
-            return stray_entry(entry, name, Reason.UNREADABLE, message)
-        if file is not None:
-            what = f"belongs to a session of format {input_format.name}, which is not recognised"
-            why = _detect(input_format, entry).why
-            remedy = "Copy it again from the rig, or move it out of the data folder"
-            message = f"{file}: {what} ({why}). {remedy}."
-            return stray_entry(entry, input_format.name, Reason.UNREADABLE, message)
-    reasons = "; ".join(f"{f.name}: {_detect(f, entry).why}" for f in wanted)
-    return stray_entry(entry, name, Reason.NOT_RECOGNISED, reasons)
 
 
 def _named_apart(found: list[Found], root: Path, given: Path) -> list[Session]:
     """Make sessions; those that would share a name get their folder's name in front."""
     sessions = []
-    for (input_format, _, path, decided), name in zip(found, _names(found, root), strict=True):
+    names = unique_names([(f.name, f.path) for f in found], root)
+    for (input_format, _, path, decided, settings), name in zip(found, names, strict=True):
         below = path != root and path.is_relative_to(root)
         entry = given / path.relative_to(root).parts[0] if below else given
         sessions.append(
@@ -213,35 +253,24 @@ def _named_apart(found: list[Found], root: Path, given: Path) -> list[Session]:
                 input_format=input_format.name,
                 input_folder=str(entry) if input_format.has_input_folder else None,
                 evidence=decided,
+                settings=settings,
             )
         )
     return sessions
 
 
-def _names(found: list[Found], root: Path) -> list[str]:
-    """Return a name for each session that no other one has, ignoring letter case."""
-    spellings = [[name, *_longer_names(name, path, root)] for _, name, path, _ in found]
-    taken = [Counter(names[i].casefold() for names in spellings) for i in range(3)]
-    chosen = [
-        next((n for i, n in enumerate(names) if taken[i][n.casefold()] == 1), names[-1])
-        for names in spellings
-    ]
-    clashes = Counter(name.casefold() for name in chosen)
-    return [
-        n if clashes[n.casefold()] == 1 else f"{n}-{_digest(os.path.relpath(path, root))}"
-        for n, (_, _, path, _) in zip(chosen, found, strict=True)
-    ]
-
-
-def _digest(path: str) -> str:
-    return hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
-
-
-def _longer_names(name: str, path: Path, root: Path) -> tuple[str, str]:
-    """Return the name with its folders in front, and the whole path in the data folder."""
-    relative = path.relative_to(root) if path.is_relative_to(root) else path.relative_to("/")
-    folder = "-".join(relative.parent.parts)
-    return (f"{folder}-{name}" if folder else path.name), "-".join(relative.parts)
+def _as_settled(session: Session, files: SettingsFiles) -> Session:
+    """Return a session with the settings that go with its name, in the format that they say."""
+    settings = files.of_session(session)
+    if settings is None:
+        return session
+    update: dict[str, Any] = {"settings": settings}
+    if is_forced(settings):
+        (input_format,) = formats_wanted(settings, ())
+        update["input_format"] = input_format.name
+        if not input_format.has_input_folder:
+            update["input_folder"] = None
+    return session.model_copy(update=update)
 
 
 def _selected(sessions: list[Session], params: DispatchParams) -> tuple[Session, ...]:

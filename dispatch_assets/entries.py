@@ -59,6 +59,12 @@ def session_entry(session: Session, error: DispatchError) -> InventoryEntry:
     return _no_job(session, reason, str(error))
 
 
+def excluded_entry(session: Session, why: str) -> InventoryEntry:
+    """Return the entry of a session that a person does not want to be dispatched."""
+    place = "" if session.settings is None else f" (says {session.settings.file})"
+    return _no_job(session, Reason.EXCLUDED, f"{why}{place}")
+
+
 def stray_entry(path: Path, input_format: str, reason: Reason, message: str) -> InventoryEntry:
     """Return the entry of what lies in a data folder and is no session."""
     return InventoryEntry(

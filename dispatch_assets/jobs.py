@@ -11,7 +11,7 @@ import numpy as np
 from dispatch_assets.clocks import clock_warnings, timestamp_report
 from dispatch_assets.errors import StreamError
 from dispatch_assets.input_format import reading
-from dispatch_assets.models import Reason, SortingJob, TimestampReport
+from dispatch_assets.models import Reason, SegmentClock, Session, SortingJob, TimestampReport
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import PlannedJob, SessionPlan, lfp_positions
 from dispatch_assets.recording_json import recording_to_dict
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 _GLANCE_SAMPLES = 100
-_AS_IN_THE_INVENTORY = {
+AS_IN_THE_INVENTORY = {
     "session_name",
     "recording_name",
     "job_key",
@@ -41,12 +41,10 @@ class JobBuilder:
     ----------
     plan
         The session's plan.
-    params
-        The parameters that it was made with.
     """
 
-    def __init__(self, plan: SessionPlan, params: DispatchParams) -> None:
-        self.plan, self.params = plan, params
+    def __init__(self, plan: SessionPlan) -> None:
+        self.plan, self.params = plan, plan.params
         self._clocks: dict[tuple[str, str, tuple[int, ...]], TimestampReport] = {}
 
     def build(self, planned: PlannedJob) -> SortingJob:
@@ -60,19 +58,22 @@ class JobBuilder:
         entry, source = planned.entry, planned.source
         where = f"{self.plan.session.path} ({source.stream})"
         with reading(where):
-            recording = source.open_segments(planned.positions)
-            report = self._report(planned, recording)
-            # a group of a clip would lose its times in SpikeInterface 0.105, a clip of a group not
-            part = _clip(_select_group(recording, entry.group), self.params)
+            part, report, _ = self.open(planned)
             lfp, lfp_warnings = self._lfp(planned, part)
-            facts = _facts(part, report) | {
+            facts = _facts(part, report, clipped=self.params.debug) | {
                 "recording_dict": recording_to_dict(part, Path(self.plan.session.data_folder)),
                 "recording_lfp_dict": lfp,
                 "probe_dict": source.probe_dict() if source.probe_dict is not None else None,
             }
-            warnings = [*source.warnings, *clock_warnings(report), *lfp_warnings, *_zeros(part)]
+            warnings = [
+                *source.warnings,
+                *_about_settings(self.plan.session),
+                *clock_warnings(report),
+                *lfp_warnings,
+                *zero_warnings(part),
+            ]
         return SortingJob(
-            **entry.model_dump(include=_AS_IN_THE_INVENTORY),
+            **entry.model_dump(include=AS_IN_THE_INVENTORY),
             **facts,
             input_folder=self.plan.session.input_folder,
             debug=self.params.debug,
@@ -82,6 +83,23 @@ class JobBuilder:
             parameters_hash=self.plan.inventory.parameters_hash,
             versions=software_versions(),
         )
+
+    def open(self, planned: PlannedJob) -> tuple[BaseRecording, TimestampReport, BaseRecording]:
+        """Open the recording of a job.
+
+        Returns
+        -------
+        part : BaseRecording
+            What is to be sorted: the channels of its group, clipped if debugging.
+        report : TimestampReport
+            Verdict on its times.
+        whole : BaseRecording
+            All channels and samples, with its own times.
+        """
+        whole = planned.source.open_segments(planned.positions)
+        report = self._report(planned, whole)
+        # a group of a clip would lose its times in SpikeInterface 0.105, a clip of a group not
+        return _clip(select_group(whole, planned.entry.group), self.params), report, whole
 
     def _report(self, planned: PlannedJob, recording: BaseRecording) -> TimestampReport:
         key = (planned.source.block, planned.source.stream, planned.positions)
@@ -101,19 +119,26 @@ class JobBuilder:
         if positions is None:
             return None, ["the LFP of this recording is missing or damaged; see the inventory"]
         try:
-            lfp = _clip(lfp_source.open_segments(positions), self.params)
+            with reading(f"{self.plan.session.path} ({lfp_source.stream})"):
+                lfp = _clip(lfp_source.open_segments(positions), self.params)
+                matching = _select_like(lfp, part, planned.entry.group)
+                if matching is not None:
+                    return recording_to_dict(matching, Path(self.plan.session.data_folder)), []
         except StreamError as e:
             return None, [f"the LFP of this recording is left out: {e}"]
-        matching = _select_like(lfp, part, planned.entry.group)
-        if matching is None:
-            return None, ["the LFP is left out: its channels do not match those of the AP band"]
-        return recording_to_dict(matching, Path(self.plan.session.data_folder)), []
+        return None, ["the LFP is left out: its channels do not match those of the AP band"]
 
 
-def _facts(part: BaseRecording, report: TimestampReport) -> dict[str, Any]:
+def _about_settings(session: Session) -> list[str]:
+    found = session.settings
+    if found is None or not found.unused:
+        return []
+    return [f"its settings are those in {found.file}; {found.unused} is not read"]
+
+
+def _facts(part: BaseRecording, report: TimestampReport, *, clipped: bool) -> dict[str, Any]:
     """Return what a job says of the recording itself and of its clock."""
-    # samples count where the clock does not
-    duration_s = _duration_s(part, regular=report.verdict in ("regular", "reset"))
+    duration_s = _duration_s(part, report, clipped=clipped)
     return {
         "duration": round(duration_s, 2),
         "n_channels": part.get_num_channels(),
@@ -139,7 +164,7 @@ def _clip(recording: BaseRecording, params: DispatchParams) -> BaseRecording:
     return clipped[0] if n == 1 else append_recordings(clipped)
 
 
-def _zeros(recording: BaseRecording) -> list[str]:
+def zero_warnings(recording: BaseRecording) -> list[str]:
     """Warn of a recording that seems to hold nothing but zeros.
 
     Looks at the middle first; a recording with a signal is read at one place only.
@@ -153,16 +178,34 @@ def _zeros(recording: BaseRecording) -> list[str]:
     return ["the data seem to be zero everywhere: the middle, the beginning and the end are"]
 
 
-def _duration_s(recording: BaseRecording, *, regular: bool) -> float:
-    n_segments = recording.get_num_segments()
-    by_clock = np.nan if regular else float(np.ravel(recording.get_total_duration())[0])
+def _duration_s(recording: BaseRecording, report: TimestampReport, *, clipped: bool) -> float:
+    """Return the duration by the clock; by the samples where it does not count."""
+    by_clock = np.nan
+    if report.verdict == "kept" and not clipped:
+        by_clock = sum(_clock_s(c, recording.get_sampling_frequency()) for c in report.segments)
+    elif report.verdict not in ("regular", "reset"):
+        by_clock = float(np.ravel(recording.get_total_duration())[0])
     if np.isfinite(by_clock):
         return by_clock
-    n_samples = sum(recording.get_num_samples(i) for i in range(n_segments))
+    n_samples = sum(recording.get_num_samples(i) for i in range(recording.get_num_segments()))
     return float(n_samples / recording.get_sampling_frequency())
 
 
-def _select_group(recording: BaseRecording, group: str | None) -> BaseRecording:
+def _clock_s(clock: SegmentClock, rate_hz: float) -> float:
+    """Return a segment's duration from its report: the times are not read again."""
+    if clock.t_start_s is None or clock.t_end_s is None:
+        return clock.n_samples / rate_hz
+    return clock.t_end_s - clock.t_start_s + 1 / rate_hz
+
+
+def select_group(recording: BaseRecording, group: str | None) -> BaseRecording:
+    """Return the channels of one group (shank); all of them if it is None.
+
+    Raises
+    ------
+    StreamError
+        If there is none in it.
+    """
     if group is None:
         return recording
     members = np.asarray(recording.get_channel_groups()).astype(str) == group

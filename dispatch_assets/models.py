@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from dispatch_assets.sample_map import ConcatenatedSegment
+
 SCHEMA_VERSION = 1
 
 
@@ -34,6 +36,9 @@ class Reason(StrEnum):
     NOT_A_RECORDING = "not_a_recording"
     REFUSED = "refused"
     DUPLICATE_NAME = "duplicate_name"
+    BAD_SETTINGS = "bad_settings"
+    EXCLUDED = "excluded"
+    BAD_GROUP = "bad_group"
 
 
 EXPECTED_REASONS = frozenset(
@@ -46,6 +51,7 @@ EXPECTED_REASONS = frozenset(
         Reason.EMPTY,
         Reason.NOT_RECOGNISED,
         Reason.NOT_A_RECORDING,
+        Reason.EXCLUDED,
     }
 )
 """Reasons that are as the user wants them; every other one is a fault and sets the exit status."""
@@ -53,6 +59,20 @@ EXPECTED_REASONS = frozenset(
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SettingsFound(_Frozen):
+    """A file with settings of one session, as it was when the session was looked at."""
+
+    file: str = Field(description="Absolute path of the file.")
+    values: dict[str, JsonValue] = Field(default_factory=dict, description="What it says.")
+    problem: str = Field(default="", description="Why it cannot be used; empty if it can.")
+    folder: str = Field(
+        default="", description="The settings folder, in which its paths may lead; empty: none."
+    )
+    unused: str = Field(
+        default="", description="Another file for the same session, which is not read."
+    )
 
 
 class Session(_Frozen):
@@ -66,6 +86,9 @@ class Session(_Frozen):
         default=None, description="The session's entry in the data folder, as consumers expect it."
     )
     evidence: str = Field(default="", description="The file that decided the input format.")
+    settings: SettingsFound | None = Field(
+        default=None, description="Settings of this session alone; null if it has none."
+    )
 
 
 class Discontinuity(_Frozen):
@@ -123,6 +146,14 @@ class TimestampReport(_Frozen):
     segments: list[SegmentClock] = Field(description="One entry per segment of the job.")
 
 
+class RawFile(_Frozen):
+    """One raw file of a recording, or a folder of them; what its identity rests on."""
+
+    size_bytes: int = Field(description="Size in bytes; of a folder, all of its files together.")
+    n_files: int = Field(default=1, description="Number of files, if it is a folder.")
+    content: str = Field(description="Hash of sampled content, and of names in a folder.")
+
+
 class InventoryEntry(_Frozen):
     """One job that can be written, or one stream, segment or file that cannot, and why."""
 
@@ -151,6 +182,13 @@ class InventoryEntry(_Frozen):
     has_lfp: bool = Field(default=False, description="Whether an LFP recording goes with it.")
     fingerprint: str | None = Field(default=None, description="Identity of the raw files.")
     size_bytes: int = Field(default=0, description="Size of the raw files, in bytes.")
+    members: list[str] = Field(
+        default_factory=list,
+        description="Keys of the recordings that are concatenated, in order; empty for one alone.",
+    )
+    raw_files: dict[str, RawFile] = Field(
+        default_factory=dict, description="The raw files by name relative to the session."
+    )
 
 
 class Inventory(_Frozen):
@@ -159,6 +197,9 @@ class Inventory(_Frozen):
     schema_version: int = SCHEMA_VERSION
     session: Session
     parameters_hash: str = Field(description="Hash of the parameters it was made with.")
+    parameters: dict[str, JsonValue] = Field(
+        default_factory=dict, description="Those parameters, without those at their defaults."
+    )
     entries: list[InventoryEntry]
 
     @property
@@ -172,6 +213,7 @@ class Inventory(_Frozen):
         return [e for e in self.entries if e.status == "failed"]
 
 
+_OPTIONAL = ("recording_lfp_dict", "probe_dict", "concatenated")
 RecordingDict = Annotated[
     dict[str, JsonValue], Field(description="SpikeInterface's own description of a recording.")
 ]
@@ -221,6 +263,11 @@ class SortingJob(BaseModel):
     warnings: list[str] = Field(default_factory=list, description="What a person should know.")
     parameters_hash: str = Field(description="Hash of the parameters that shaped this job.")
     versions: dict[str, str] = Field(description="Versions of the software that wrote this job.")
+    concatenated: list[ConcatenatedSegment] | None = Field(
+        default=None,
+        description="What a group of recordings consists of, and the way from its samples back to "
+        "the clock of each; absent from the job of one recording.",
+    )
 
     def to_json(self) -> str:
         """Return the JSON text: compact, without absent optional parts, never NaN.
@@ -230,7 +277,7 @@ class SortingJob(BaseModel):
         ValueError
             If a number in it is not finite (NaN is not JSON).
         """
-        absent = {f for f in ("recording_lfp_dict", "probe_dict") if getattr(self, f) is None}
+        absent = {f for f in _OPTIONAL if getattr(self, f) is None}
         return dump_json(self.model_dump(mode="json", exclude=absent))
 
 

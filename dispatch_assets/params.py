@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from dispatch_assets.errors import ParameterError, count, did_you_mean
+from dispatch_assets.complaints import MAX_DEPTH, is_nested, sentences
+from dispatch_assets.errors import ParameterError, count
 
 AUTO = "auto"
+SPIKEINTERFACE = "spikeinterface"
+SETTINGS_NAME = "dispatch.json"
+"""Name of the file in a session's folder that holds settings of that session, and no data."""
+NOT_IN_JOBS = ("sessions", "settings_folder", "groups")
+"""Parameters that say which sessions there are and where to look, not what their jobs hold."""
+_GROUP_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_\-]{0,59}")
 _LEGACY_CONCATENATE = "concatenate"  # older AIND params files: the opposite of split_segments
 
 
-class DispatchParams(BaseModel):
-    """What decides which jobs exist, and what they contain."""
+class RecordingParams(BaseModel):
+    """What may differ from session to session: how its recordings are read and divided."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
@@ -36,45 +45,19 @@ class DispatchParams(BaseModel):
     split_groups: bool = Field(
         default=True, description="One job per channel group (shank); off: one job per probe."
     )
-    debug: bool = Field(default=False, description="Clip every segment to debug_duration.")
-    debug_duration: float = Field(
-        default=30.0, gt=0, allow_inf_nan=False, description="Length of debug clips, in seconds."
-    )
     skip_timestamps_check: bool = Field(
         default=False, description="Keep timestamps as they are, without looking at them."
-    )
-    multi_session: bool = Field(
-        default=False,
-        description="Allow several sessions; recording names then begin with the session's name.",
     )
     min_recording_duration: float = Field(
         default=-1.0,
         allow_inf_nan=False,
         description="Leave out recordings shorter than this, in seconds; -1 keeps all.",
     )
-    nwb_files: list[str] = Field(
-        default=[],
-        description="NWB files to dispatch, separated by commas; empty: all in the data folder.",
-    )
     spikeinterface_info: dict[str, Any] = Field(
         default={},
         description="How to read with SpikeInterface: reader_type, reader_kwargs, "
         "keep_stream_substrings or skip_stream_substrings, probe_paths, session_names.",
     )
-    sessions: list[str] = Field(
-        default=[], description="Names of the sessions to dispatch; empty: all of them."
-    )
-
-    @field_validator("nwb_files", "sessions", mode="before")
-    @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        if isinstance(value, str):
-            value = value.split(",")
-        if value is None:
-            return []
-        if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
-            return [v.strip() for v in value if v.strip()]
-        return value
 
     @field_validator("spikeinterface_info", mode="before")
     @classmethod
@@ -91,27 +74,100 @@ class DispatchParams(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _spikeinterface_has_info(self) -> DispatchParams:
+    def _spikeinterface_has_info(self) -> Self:
         try:
             SpikeInterfaceInfo.model_validate(self.spikeinterface_info)
         except ValidationError as e:
-            raise ValueError(f"spikeinterface_info: {_sentences(e)}") from e
-        if self.input == "spikeinterface" and not self.spikeinterface_info.get("reader_type"):
+            raise ValueError(f"spikeinterface_info: {sentences(e, known_names())}") from e
+        if self.input == SPIKEINTERFACE and not self.spikeinterface_info.get("reader_type"):
             raise ValueError(
                 "input 'spikeinterface' needs spikeinterface_info with a reader_type, "
                 'for example {"reader_type": "spikeinterface"}'
             )
         return self
 
+
+class DispatchParams(RecordingParams):
+    """What decides which jobs exist, and what they contain."""
+
+    debug: bool = Field(default=False, description="Clip every segment to debug_duration.")
+    debug_duration: float = Field(
+        default=30.0, gt=0, allow_inf_nan=False, description="Length of debug clips, in seconds."
+    )
+    multi_session: bool = Field(
+        default=False,
+        description="Allow several sessions; recording names then begin with the session's name.",
+    )
+    nwb_files: list[str] = Field(
+        default=[],
+        description="NWB files to dispatch, separated by commas; empty: all in the data folder.",
+    )
+    sessions: list[str] = Field(
+        default=[], description="Names of the sessions to dispatch; empty: all of them."
+    )
+    settings_folder: str = Field(
+        default="",
+        description="Folder of settings of single sessions, <session>.json each, for data folders "
+        "that cannot be written to; a dispatch.json in the session's own folder needs none.",
+    )
+
+    groups: dict[str, Any] = Field(
+        default={},
+        description="Recordings of one probe to be concatenated and sorted together, beside each "
+        "by itself: for every name of a group, the keys of their jobs in order.",
+    )
+
+    @field_validator("groups", mode="before")
+    @classmethod
+    def _read_groups(cls, value: object) -> object:
+        if value is None or value == "":
+            return {}
+        return load_json_argument(value, "groups") if isinstance(value, str) else value
+
+    @field_validator("groups")
+    @classmethod
+    def _names_and_keys(cls, value: dict[str, Any]) -> dict[str, Any]:
+        for name, members in value.items():
+            if not _GROUP_NAME.fullmatch(name):
+                raise ValueError(
+                    f"{name[:80]!r} cannot name a group: use at most 60 of A-Za-z0-9_-"
+                )
+            if not isinstance(members, list) or not all(isinstance(m, str) for m in members):
+                raise ValueError(f"{name}: must be a list of job keys")
+        if len({name.casefold() for name in value}) < len(value):
+            raise ValueError("names must differ in more than their letter case")
+        return value
+
+    @field_validator("nwb_files", "sessions", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = value.split(",")
+        if value is None:
+            return []
+        if isinstance(value, list | tuple) and all(isinstance(v, str) for v in value):
+            return [v.strip() for v in value if v.strip()]
+        return value
+
     @property
     def reader(self) -> SpikeInterfaceInfo:
         """The validated form of `spikeinterface_info`."""
         return SpikeInterfaceInfo.model_validate(self.spikeinterface_info)
 
-    def hash(self) -> str:
-        """Return a short hash of every parameter that shapes a job (not: which sessions)."""
-        data = self.model_dump(mode="json", exclude={"sessions"})
+    def hash(self, instead: Mapping[str, Any] | None = None) -> str:
+        """Return a short hash of every parameter that shapes a job (not: which sessions).
+
+        Parameters
+        ----------
+        instead
+            What holds in the place of some parameters, and beside them, for one session.
+        """
+        data = self.model_dump(mode="json", exclude=set(NOT_IN_JOBS)) | dict(instead or {})
         return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:16]
+
+    def changed(self) -> dict[str, Any]:
+        """Return those parameters that shape a job and are not at their defaults."""
+        return self.model_dump(mode="json", exclude=set(NOT_IN_JOBS), exclude_defaults=True)
 
 
 class SpikeInterfaceInfo(BaseModel):
@@ -171,6 +227,11 @@ class SpikeInterfaceInfo(BaseModel):
         return kwargs if isinstance(kwargs, list) else [kwargs] if kwargs is not None else []
 
 
+def known_names() -> list[str]:
+    """Return the names of all parameters, for suggestions."""
+    return [*DispatchParams.model_fields, *SpikeInterfaceInfo.model_fields]
+
+
 def load_json_argument(text: str, parameter: str) -> object:
     """Return the JSON value that `text` is, or that the file named `text` holds.
 
@@ -188,7 +249,7 @@ def load_json_argument(text: str, parameter: str) -> object:
             raise ParameterError(f"{text[:200]!r} {why}", parameter) from e
     try:
         return json.loads(source)
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise ParameterError(f"is not valid JSON ({e})", parameter, "Check the quotes") from e
 
 
@@ -209,6 +270,8 @@ def parse_params(values: dict[str, Any]) -> DispatchParams:
     section = values.get("job_dispatch", values)
     if not isinstance(section, dict):
         raise ParameterError("must be a JSON object", "job_dispatch")
+    if is_nested(section):
+        raise ParameterError(f"are nested more than {MAX_DEPTH} levels deep", "the parameters")
     section = dict(section)
     if _LEGACY_CONCATENATE in section:
         concatenate = section.pop(_LEGACY_CONCATENATE)
@@ -216,7 +279,7 @@ def parse_params(values: dict[str, Any]) -> DispatchParams:
     try:
         return DispatchParams.model_validate(section)
     except ValidationError as e:
-        raise ParameterError(_sentences(e)) from e
+        raise ParameterError(sentences(e, known_names())) from e
 
 
 def _as_bool(value: object) -> bool:
@@ -226,23 +289,3 @@ def _as_bool(value: object) -> bool:
         return TypeAdapter(bool).validate_python(value)
     except ValidationError as e:
         raise ParameterError(f"{value!r} is not true or false", _LEGACY_CONCATENATE) from e
-
-
-def _sentences(e: ValidationError) -> str:
-    return "; ".join(_complaint(dict(x)) for x in e.errors())
-
-
-def _complaint(error: dict[str, Any]) -> str:
-    name = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"{name}: unknown parameter{_suggestion(str(error['loc'][-1]))}"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    given = error.get("input")
-    shown = "" if isinstance(given, dict | BaseModel) else f" (got {given!r})"
-    return f"{name}: {message}{shown}" if name else message
-
-
-def _suggestion(name: str) -> str:
-    known = [*DispatchParams.model_fields, *SpikeInterfaceInfo.model_fields]
-    guess = did_you_mean(name, known)
-    return f", {guess}" if guess else f"; known: {', '.join(known[:11])}"

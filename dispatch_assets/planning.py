@@ -13,26 +13,37 @@ from typing import TYPE_CHECKING, Any
 
 from dispatch_assets.entries import (
     duplicate_entry,
+    excluded_entry,
     job_entry,
     problem_entry,
     session_entry,
     settle_lfp,
     skipped_entry,
 )
-from dispatch_assets.errors import DispatchError, SessionError, StreamError, UnknownJobError
+from dispatch_assets.errors import (
+    DispatchError,
+    ParameterError,
+    SessionError,
+    SettingsError,
+    StreamError,
+    UnknownJobError,
+)
 from dispatch_assets.fingerprint import fingerprint
 from dispatch_assets.formats import by_name
 from dispatch_assets.input_format import SkippedStream, SourceRecording, reading
 from dispatch_assets.models import EXPECTED_REASONS, Inventory, InventoryEntry, Reason, Session
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.probes import probe_names
+from dispatch_assets.session_params import session_params
+from dispatch_assets.session_streams import as_settled
+from dispatch_assets.special_files import refuse_special_files
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 _NO_PROBE_REMEDY = (
-    "Sorting needs the contacts' positions: read the session with input 'spikeinterface' and give "
-    "a probeinterface JSON file as probe_paths"
+    "Sorting needs the contacts' positions: put a dispatch.json into the session's folder that "
+    "names a probeinterface JSON file as probe_paths"
 )
 
 
@@ -51,6 +62,7 @@ class SessionPlan:
 
     session: Session
     inventory: Inventory
+    params: DispatchParams  # those that hold for this session
     jobs: tuple[PlannedJob, ...]
     ap_of: dict[tuple[str, str], str] = field(default_factory=dict)  # AP stream by block, LFP
 
@@ -79,8 +91,17 @@ def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
     items: list[InventoryEntry | PlannedJob] = []
     ap_of: dict[tuple[str, str], str] = {}
     try:
+        own = session_params(session, params)
+    except SettingsError as e:
+        return _without_jobs(session, params, session_entry(session, e))
+    if own.settings is not None and own.settings.exclude is not None:
+        return _without_jobs(session, params, excluded_entry(session, own.settings.exclude))
+    params = own.params
+    try:
         with reading(session.path):
-            for source in by_name(session.input_format).read(session, params):
+            refuse_special_files(Path(session.path))
+            sources = by_name(session.input_format).read(session, params)
+            for source in as_settled(sources, own, session.settings):
                 if isinstance(source, SkippedStream):
                     items.append(skipped_entry(session, source))
                 else:
@@ -88,15 +109,31 @@ def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
                     if source.lfp is not None:
                         ap_of[source.block, source.lfp.stream] = source.stream
     except DispatchError as e:
-        items.append(session_entry(session, e))
+        # those of all sessions have been checked when it was discovered
+        its_own = session.settings is not None and isinstance(e, ParameterError)
+        told = SettingsError(e.what, e.where, e.remedy) if its_own else e
+        items.append(session_entry(session, told))
     if not items:
         empty = SessionError("nothing was found in it", session.path, "Is the copy complete?")
         items.append(session_entry(session, empty))
     items = _without_duplicates(items)
     entries = settle_lfp([i.entry if isinstance(i, PlannedJob) else i for i in items], ap_of)
-    inventory = Inventory(session=session, parameters_hash=params.hash(), entries=entries)
+    inventory = Inventory(
+        session=session, parameters_hash=own.hash, parameters=own.changed, entries=entries
+    )
     jobs = tuple(i for i in items if isinstance(i, PlannedJob))
-    return SessionPlan(session, inventory, jobs, ap_of)
+    return SessionPlan(session, inventory, params, jobs, ap_of)
+
+
+def _without_jobs(session: Session, params: DispatchParams, entry: InventoryEntry) -> SessionPlan:
+    """Return the plan of a session that is not even looked at."""
+    inventory = Inventory(
+        session=session,
+        parameters_hash=params.hash(),
+        parameters=params.changed(),
+        entries=[entry],
+    )
+    return SessionPlan(session, inventory, params, ())
 
 
 def _plan_source(
@@ -161,7 +198,7 @@ def _plan_part(
     if params.min_recording_duration != -1 and duration_s < params.min_recording_duration:
         what = f"lasts {duration_s:.2f} s, less than {params.min_recording_duration:g} s"
         raise StreamError(what, where, "Lower min_recording_duration", Reason.TOO_SHORT)
-    digest, size_bytes = fingerprint(_files(source, positions), Path(session.path))
+    identity = fingerprint(_files(source, positions), Path(session.path))
     lfp = lfp_positions(source, positions)
     for group, channel_ids in groups.items():
         entry = job_entry(session, source, segment, group, params).model_copy(
@@ -172,8 +209,9 @@ def _plan_part(
                 "duration_s": duration_s,
                 "probe_names": probe_names(recording),
                 "has_lfp": lfp is not None,
-                "fingerprint": digest,
-                "size_bytes": size_bytes,
+                "fingerprint": identity.digest,
+                "size_bytes": identity.size_bytes,
+                "raw_files": identity.parts,
             }
         )
         yield PlannedJob(entry, source, positions)

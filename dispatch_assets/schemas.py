@@ -8,13 +8,17 @@ from pydantic import BaseModel
 
 from dispatch_assets.models import Inventory, SortingJob
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.session_settings import SessionSettings
 from dispatch_assets.sorting.params import SortingParams
+from dispatch_assets.status.models import FleetStatus
 
 SCHEMAS: dict[str, type[BaseModel]] = {
     "job": SortingJob,
     "inventory": Inventory,
     "params": DispatchParams,
+    "session_settings": SessionSettings,
     "sorting_params": SortingParams,
+    "status": FleetStatus,
 }
 
 

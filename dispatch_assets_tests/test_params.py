@@ -142,3 +142,25 @@ def test_the_hash_ignores_which_sessions_are_looked_at_and_nothing_else() -> Non
     assert base.hash() == DispatchParams(sessions=["a"]).hash()
     assert base.hash() != DispatchParams(split_groups=False).hash()
     assert base.hash() != DispatchParams(input="nwb").hash()
+
+
+def test_complaints_about_endless_parameters_are_short() -> None:
+    nested: Any = 1
+    for _ in range(5_000):
+        nested = [nested]
+    for values, what in (
+        ({"sessions": [0] * 100_000}, "and 99,980 more"),
+        ({"x" * 10**6: 1}, "unknown parameter"),
+        ({"concatenate": "x" * 10**6}, "is not true or false"),
+        ({"input": nested}, "nested more than 20 levels deep"),
+    ):
+        with pytest.raises(ParameterError) as said:
+            parse_params(values)
+        assert what in said.value.what
+        assert len(str(said.value)) < 10_000
+    kwargs: Any = {"a": 1}
+    for _ in range(300):  # pydantic reads it, and cannot write it
+        kwargs = {"a": kwargs}
+    info = {"reader_type": "intan", "reader_kwargs": kwargs}
+    with pytest.raises(ParameterError, match="nested more than 20 levels deep"):
+        parse_params({"input": "spikeinterface", "spikeinterface_info": info})

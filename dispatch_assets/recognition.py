@@ -1,0 +1,68 @@
+"""Which format an entry of a data folder has; what to say of one that has none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dispatch_assets.entries import stray_entry
+from dispatch_assets.errors import DataRootError, DispatchError
+from dispatch_assets.input_format import Evidence, InputFormat
+from dispatch_assets.models import InventoryEntry, Reason
+from dispatch_assets.params import AUTO
+
+_IN_SESSIONS = (".bin", ".cbin", ".dat", ".meta", ".npy", ".oebin", ".raw", ".xml")
+_MAX_DEPTH = 4  # of such a file in the smallest folder that is recognised as its session
+
+
+def is_session_itself(input_format: InputFormat, root: Path) -> bool:
+    """Say whether a path is one session, and not a folder of sessions."""
+    verdict = detected(input_format, root)
+    return verdict.found and not verdict.nested
+
+
+def refuse_part_of_session(file: Path, wanted: tuple[InputFormat, ...]) -> None:
+    """Name the session folder to somebody who gives one of its files.
+
+    Raises
+    ------
+    DataRootError
+        If `file` is one.
+    """
+    session = None
+    for i, folder in enumerate(file.parents if file.suffix in _IN_SESSIONS else ()):
+        if any(is_session_itself(f, folder) for f in wanted):
+            session = folder
+        elif session is not None or i == _MAX_DEPTH:  # looking into folders far up takes time
+            break
+    if session is not None:
+        raise DataRootError("is one file of a session", file, f"Give the session folder: {session}")
+
+
+def detected(input_format: InputFormat, path: Path) -> Evidence:
+    """Return what a format says about a path; that it cannot be looked at is no evidence."""
+    try:
+        return input_format.detect(path)
+    except (DispatchError, OSError) as e:
+        return Evidence(False, None, str(e))
+
+
+def unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntry:
+    """Return what to say of an entry that no format recognises."""
+    name = wanted[0].name if len(wanted) == 1 else AUTO
+    if entry.suffix in (".pkl", ".pickle"):
+        message = f"{entry}: a pickle; nothing is unpickled, ever."
+        return stray_entry(entry, name, Reason.REFUSED, message)
+    for input_format in wanted:
+        try:
+            file = input_format.remains(entry)
+        except OSError as e:
+            message = f"{entry}: cannot be looked through ({e.strerror}). Check its permissions."
+            return stray_entry(entry, name, Reason.UNREADABLE, message)
+        if file is not None:
+            what = f"belongs to a session of format {input_format.name}, which is not recognised"
+            why = detected(input_format, entry).why
+            remedy = "Copy it again from the rig, or move it out of the data folder"
+            message = f"{file}: {what} ({why}). {remedy}."
+            return stray_entry(entry, input_format.name, Reason.UNREADABLE, message)
+    reasons = "; ".join(f"{f.name}: {detected(f, entry).why}" for f in wanted)
+    return stray_entry(entry, name, Reason.NOT_RECOGNISED, reasons)
