@@ -12,7 +12,7 @@ import os
 import re
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from dispatch_assets.errors import DispatchError, StreamError
 from dispatch_assets.models import Reason, Session
+from dispatch_assets.npy import NpyFile
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.special_files import refuse_special_files
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -73,7 +75,7 @@ class SourceSegment:
     index: int
     files: tuple[Path, ...] = ()
     problem: StreamError | None = None
-    sample_numbers: Path | None = None
+    sample_numbers: NpyFile | None = None
     times_problem: str | None = None
 
 
@@ -153,6 +155,36 @@ class InputFormat(ABC):
     def session_name(self, path: Path) -> str:
         """Return the name of the session at `path`."""
         return path.name
+
+    def unsettled(self, path: Path) -> str | None:
+        """Say why what was recognised at `path` is not complete yet, by its own evidence.
+
+        Whatever the files are, this returns: it opens small files only, with a limit, and none
+        with SpikeInterface.
+
+        Parameters
+        ----------
+        path
+            A session of this format, or a folder of sessions.
+
+        Returns
+        -------
+        str or None
+            A clause that names the file; None if all is there that is announced.
+        """
+        try:
+            with reading(path):
+                refuse_special_files(path)
+                return next(iter(self.gaps(path)), None)
+        except DispatchError as e:
+            return f"{e.where}: {e.what}"
+
+    def gaps(self, path: Path) -> Iterable[str]:
+        """Yield what is announced at `path` and not there yet, as clauses; whatever it raises.
+
+        A format whose files announce nothing has none.
+        """
+        return ()
 
     @abstractmethod
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:

@@ -36,9 +36,11 @@ from dispatch_assets.input_format import (
     reading,
 )
 from dispatch_assets.models import Reason, Session
-from dispatch_assets.naming import natural_key
+from dispatch_assets.naming import natural_key, whole_characters
+from dispatch_assets.open_ephys_probes import Settings, attach_neuropixels_probe
+from dispatch_assets.open_ephys_whole import descriptions_gaps, recordings_gaps
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.probes import attach_neuropixels_probe
+from dispatch_assets.si_whole import zarr_gaps
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -72,7 +74,13 @@ class Aind(InputFormat):
             name = json.loads(file.read_text(encoding="utf-8"))["name"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return path.name  # read() reports the damage
-        return name if isinstance(name, str) and name.strip() else path.name
+        name = whole_characters(name) if isinstance(name, str) else ""
+        return name if name.strip() else path.name
+
+    def gaps(self, path: Path) -> Iterator[str]:
+        """See `InputFormat.gaps`."""
+        base = _base(path)
+        return recordings_gaps(path / "ecephys") if base is None else _gaps(base)
 
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""
@@ -110,12 +118,28 @@ def _raw_recordings(path: Path) -> list[open_ephys_folders.RecordingFolder]:
     return open_ephys_folders.recording_folders(folder, 3) if folder.is_dir() else []
 
 
+def _gaps(base: Path) -> Iterator[str]:
+    """Yield what is missing from compressed streams, their chunks, or the clipped folder."""
+    clipped, stores = _Clipped(base / _CLIPPED), set()
+    if clipped.folder.is_dir():
+        yield from descriptions_gaps(clipped.folder)
+    for store in sorted((base / _COMPRESSED).glob("*.zarr")):
+        match = _ZARR.match(store.name)
+        stores.add((match["block"], match["stream"]) if match else ("", store.name))
+        yield from zarr_gaps(store)
+    for block, stream in sorted(clipped.streams.keys() - stores):
+        left_out = _without_store(block, stream, clipped)
+        if left_out.reason == Reason.MISSING_FILE:
+            yield left_out.message
+
+
 class _Clipped:
     """The clipped Open Ephys folder, if there is one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.recordings = open_ephys_folders.recording_folders(folder) if folder.is_dir() else []
+        self._settings_of = functools.cache(Settings)
 
     @functools.cached_property
     def streams(self) -> dict[tuple[str, str], list[Path]]:
@@ -127,15 +151,15 @@ class _Clipped:
                 found.setdefault(key, []).append(stream.path / "continuous.dat")
         return found
 
-    def settings(self, block: str, stream: str) -> Path | None:
-        """Return the settings file of the experiment, of the stream's own record node."""
+    def settings(self, block: str, stream: str) -> Settings | None:
+        """Return the settings of the experiment, of the stream's own record node."""
         node = stream.partition("#")[0]
         files = [
             r.settings
             for r in self.recordings
             if f"experiment{r.experiment}" == block and r.node in ("", node)
         ]
-        return files[0] if files else None
+        return self._settings_of(files[0]) if files else None
 
 
 def _source(
@@ -159,9 +183,10 @@ def _source(
 def _recording(block: str, stream: str, store: Path, clipped: _Clipped) -> SourceRecording:
     problem: StreamError | None = None
     n_segments: object = None
+    arrays: zarr_store.Arrays = {}
     try:
         with reading(store):
-            zarr_store.check_store(store)
+            arrays = zarr_store.check_store(store)
             n_segments = zarr_store.attributes(store).get("num_segments")
     except StreamError as e:
         problem = e
@@ -174,31 +199,36 @@ def _recording(block: str, stream: str, store: Path, clipped: _Clipped) -> Sourc
     return SourceRecording(
         block=block,
         stream=stream,
-        segments=tuple(_segment(store, i, problem) for i in range(n_segments)),
+        segments=tuple(_segment(store, i, arrays, problem) for i in range(n_segments)),
         open_segments=from_whole(_opener(store, stream, settings)),
         shared_files=tuple(store / name for name in metadata if (store / name).exists()),
     )
 
 
-def _segment(store: Path, index: int, problem: StreamError | None) -> SourceSegment:
+def _segment(
+    store: Path, index: int, arrays: zarr_store.Arrays, problem: StreamError | None
+) -> SourceSegment:
     traces, times = store / f"traces_seg{index}", store / f"times_seg{index}"
     files = tuple(f for f in (traces, times) if f.is_dir())
     if problem is None:
         try:
-            problem = _check_arrays(traces, files)
+            with reading(store):
+                problem = _check_arrays(traces, files, arrays)
         except StreamError as e:
             problem = e
     return SourceSegment(index, files, problem)
 
 
-def _check_arrays(traces: Path, folders: tuple[Path, ...]) -> StreamError | None:
+def _check_arrays(
+    traces: Path, folders: tuple[Path, ...], arrays: zarr_store.Arrays
+) -> StreamError | None:
     if traces not in folders:
         what = "the store announces this segment, but it is missing"
         return StreamError(what, traces, FIX_OR_MOVE, Reason.MISSING_FILE)
-    if zarr_store.array_shape(traces)[0] == 0:
+    if zarr_store.metadata_of(traces, arrays)["shape"][0] == 0:
         return StreamError("the stream has no samples", traces, "", Reason.EMPTY)
     for folder in folders:
-        n_missing = zarr_store.n_missing_chunks(folder)
+        n_missing = zarr_store.n_missing_chunks(folder, zarr_store.metadata_of(folder, arrays))
         if n_missing:
             chunks = count(n_missing, "chunk is", "chunks are")
             what = f"{chunks} missing, and would be read as zeros"
@@ -206,7 +236,7 @@ def _check_arrays(traces: Path, folders: tuple[Path, ...]) -> StreamError | None
     return None
 
 
-def _opener(store: Path, stream: str, settings: Path | None) -> Callable[[], BaseRecording]:
+def _opener(store: Path, stream: str, settings: Settings | None) -> Callable[[], BaseRecording]:
     def open_whole() -> BaseRecording:
         # read_zarr would call whatever the store's attributes name as its class
         from spikeinterface.core.zarrextractors import read_zarr_recording

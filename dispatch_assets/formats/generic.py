@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from dispatch_assets import si_folders
-from dispatch_assets.errors import StreamError, count
+from dispatch_assets.errors import StreamError
 from dispatch_assets.input_format import (
     Evidence,
     InputFormat,
@@ -27,8 +27,9 @@ from dispatch_assets.input_format import (
 )
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key
-from dispatch_assets.params import DispatchParams, SpikeInterfaceInfo
-from dispatch_assets.probes import attach_probe_file
+from dispatch_assets.params import SETTINGS_NAME, DispatchParams, SpikeInterfaceInfo
+from dispatch_assets.probes import attach_probe_file, check_wiring
+from dispatch_assets.si_descriptions import Descriptions
 from dispatch_assets.si_readers import (
     SELF_DESCRIBING,
     blocks_and_streams,
@@ -40,6 +41,8 @@ from dispatch_assets.si_readers import (
     read_stream,
     resolved,
 )
+from dispatch_assets.si_whole import folder_gaps, zarr_gaps
+from dispatch_assets.zarr_store import is_zarr
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -53,9 +56,12 @@ class Generic(InputFormat):
 
     def detect(self, path: Path) -> Evidence:
         """See `InputFormat.detect`."""
-        if si_folders.kind_of(path) == "recording":
+        described = Descriptions()
+        if si_folders.kind_of(path, described) == "recording":
             return Evidence(True, path, "a recording that SpikeInterface wrote")
-        inside = [p for p in _datasets(path) if si_folders.kind_of(p) == "recording"]
+        inside = [
+            p for p in _datasets(path, described) if si_folders.kind_of(p, described) == "recording"
+        ]
         if inside:
             return Evidence(True, inside[0], "a recording that SpikeInterface wrote", nested=True)
         return Evidence(False, None, "nothing that it saved")
@@ -64,25 +70,40 @@ class Generic(InputFormat):
         """Return the file's or folder's name without ``.zarr`` or ``.json``."""
         return path.name.removesuffix(".zarr").removesuffix(".json")
 
+    def gaps(self, path: Path) -> Iterator[str]:
+        """See `InputFormat.gaps`; only SpikeInterface's own data say what belongs to them."""
+        described = Descriptions()
+        for dataset in _datasets(path, described):
+            kind = si_folders.kind_of(dataset, described)
+            if kind == "damaged":
+                yield f"{dataset}: its JSON is not whole"
+            elif dataset.name.endswith(".zarr") or (kind == "recording" and is_zarr(dataset)):
+                yield from zarr_gaps(dataset) if kind != "sorting" else ()
+            elif kind in ("recording", None) and dataset.is_dir():
+                yield from folder_gaps(dataset)
+
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""
         info = params.reader
         if params.input == self.name and info.reader_type != SELF_DESCRIBING:
             yield from _read_with_reader(session, info)
             return
-        root, anywhere = Path(session.path), params.input == self.name
+        # a person at the keyboard may send it anywhere, a file among the data may not
+        by_settings = session.settings is not None and "input" in session.settings.values
+        root, anywhere = Path(session.path), params.input == self.name and not by_settings
         yield from _read_datasets(root, Path(session.data_folder), anywhere=anywhere)
 
 
-def _datasets(path: Path) -> list[Path]:
+def _datasets(path: Path, described: Descriptions) -> list[Path]:
     """Return the candidates in `path`: folders; those of an only folder; else JSON files."""
-    if si_folders.kind_of(path) is not None or not path.is_dir():
+    if si_folders.kind_of(path, described) is not None or not path.is_dir():
         return [path]
-    children = sorted(path.iterdir(), key=lambda p: natural_key(p.name))
+    visible = (p for p in path.iterdir() if p.name != SETTINGS_NAME)
+    children = sorted(visible, key=lambda p: natural_key(p.name))
     folders = [p for p in children if p.is_dir()]
     files = [p for p in children if p.suffix in (".json", ".pkl", ".pickle") and p.is_file()]
     pickles = [p for p in files if p.suffix != ".json"]
-    if len(folders) == 1 and si_folders.kind_of(folders[0]) is None:
+    if len(folders) == 1 and si_folders.kind_of(folders[0], described) is None:
         inner = sorted(folders[0].iterdir(), key=lambda p: natural_key(p.name))
         folders = [p for p in inner if p.is_dir()]
     return [*folders, *pickles] if folders else files
@@ -95,29 +116,29 @@ def _read_datasets(root: Path, data_folder: Path, *, anywhere: bool) -> Iterator
         "damaged": (Reason.UNREADABLE, "its JSON is damaged. Copy it again"),
         None: (Reason.NOT_RECOGNISED, "nothing that SpikeInterface wrote"),
     }
-    block = 0
-    for path in _datasets(root):
-        kind = si_folders.kind_of(path)
+    block, described = 0, Descriptions()
+    for path in _datasets(root, described):
+        kind = si_folders.kind_of(path, described)
         if kind != "recording":
             reason, message = refusals[kind]
             yield SkippedStream("", path.name, reason, f"{path}: {message}.")
             block += kind == "damaged"  # so that the others keep their names
             continue
-        loaded = functools.partial(si_folders.load, path, data_folder, anywhere=anywhere)
-        files = functools.partial(si_folders.files_of, path, data_folder)
+        loaded = functools.partial(si_folders.load, path, data_folder, described, anywhere=anywhere)
+        files = functools.partial(si_folders.files_of, path, data_folder, described)
         opened = _opened(f"block{block}", "stream0", loaded, files, probe_file=None)
         if isinstance(opened, SourceRecording):
-            opened = _with_damage(opened, path, data_folder)
+            opened = _with_damage(opened, path, data_folder, described)
         yield opened
         block += 1
 
 
-def _with_damage(source: SourceRecording, path: Path, data_folder: Path) -> SourceRecording:
+def _with_damage(
+    source: SourceRecording, path: Path, data_folder: Path, described: Descriptions
+) -> SourceRecording:
+    damage = functools.partial(si_folders.damage, path, data_folder, described)
     with reading(path):
-        segments = tuple(
-            replace(s, problem=si_folders.damage(path, data_folder, s.index) or s.problem)
-            for s in source.segments
-        )
+        segments = tuple(replace(s, problem=damage(s.index) or s.problem) for s in source.segments)
     return replace(source, segments=segments)
 
 
@@ -154,7 +175,7 @@ def _opened(
         recording = load()
         if probe_file is not None:
             with reading(probe_file, "Check probe_paths in spikeinterface_info"):
-                _check_wiring(recording, probe_file)
+                check_wiring(recording, probe_file)
                 attach_probe_file(recording, probe_file)
         return recording
 
@@ -167,23 +188,6 @@ def _opened(
         for i in range(recording.get_num_segments())
     ]
     return SourceRecording(block, stream, tuple(segments), from_whole(open_whole))
-
-
-def _check_wiring(recording: BaseRecording, probe_file: Path) -> None:
-    """Refuse a probe that is wired to other channels than the stream has."""
-    from probeinterface import read_probeinterface
-
-    wired = read_probeinterface(probe_file).get_global_device_channel_indices()
-    numbers = [int(i) for i in wired["device_channel_indices"] if i >= 0]
-    n_channels = recording.get_num_channels()
-    if len(numbers) != n_channels or max(numbers, default=0) >= n_channels:
-        contacts = count(len(numbers), "contact is", "contacts are")
-        what = f"{contacts} wired in it, but the stream has {count(n_channels, 'channel')}"
-        remedy = (
-            "Leave the stream out with keep_stream_substrings, or give it a probe file of its own: "
-            "probe_paths may name one for each stream"
-        )
-        raise StreamError(what, probe_file, remedy, Reason.NO_PROBE)
 
 
 def _empty(recording: BaseRecording, segment: int, stream: str) -> StreamError | None:

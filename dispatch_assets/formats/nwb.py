@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -24,7 +24,9 @@ from dispatch_assets.input_format import (
 )
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key
-from dispatch_assets.nwb_probes import GROUPS, attach_device_probes
+from dispatch_assets.nwb_probes import GROUPS, ElectrodeGroups, attach_device_probes
+from dispatch_assets.nwb_series import series_paths
+from dispatch_assets.nwb_whole import hdf5_gaps, zarr_gaps
 from dispatch_assets.params import DispatchParams
 
 if TYPE_CHECKING:
@@ -65,19 +67,31 @@ class Nwb(InputFormat):
         """Return the file's name without its endings."""
         return path.name.removesuffix(".zarr").removesuffix(".nwb")
 
+    def gaps(self, path: Path) -> Iterator[str]:
+        """See `InputFormat.gaps`; a half-copied file beside a whole one counts, too."""
+        for file in [path] if _is_nwb(path) else _named_nwb(path, MAX_DEPTH):
+            if not _is_nwb(file):
+                yield f"{file}: is no NWB file yet"
+            elif file.is_dir():
+                yield from zarr_gaps(file)
+            else:
+                yield from hdf5_gaps(file)
+
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""
-        path = Path(session.path)
+        path, arrays = Path(session.path), dict[Path, dict[str, Any]]()
         if path.is_dir():
-            zarr_store.check_store(path, only=_is_read)
+            arrays = zarr_store.check_store(path, only=_is_read)
         else:
             _refuse_truncated(path)
         with reading(path):
             series = _series_paths(path)
         if not series:
             raise SessionError("holds no ElectricalSeries", path, "Nothing to sort in it")
+        groups, with_times = ElectrodeGroups(path), not params.debug
         for name in sorted(series, key=natural_key):
-            yield from _sources(session, name, with_times=not params.debug)
+            open_series = functools.partial(_open, path, name, groups, with_times=with_times)
+            yield from _sources(session, name, arrays, functools.cache(open_series))
 
 
 def _is_nwb(path: Path) -> bool:
@@ -107,6 +121,17 @@ def _nwb_files(folder: Path, max_depth: int) -> list[Path]:
     return found
 
 
+def _named_nwb(folder: Path, max_depth: int) -> list[Path]:
+    """Return what is or may become an NWB file, by its name."""
+    found = []
+    for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
+        if path.name.endswith((".nwb", ".nwb.zarr")) or _is_nwb(path):
+            found.append(path)
+        elif max_depth > 1 and path.is_dir() and not zarr_store.is_zarr(path):
+            found += _named_nwb(path, max_depth - 1)
+    return found
+
+
 def _refuse_truncated(path: Path) -> None:
     """Compare an HDF5 file with its own header, as HDF5 itself does first of all."""
     import h5py
@@ -133,18 +158,24 @@ def _is_read(array: str) -> bool:
 
 
 def _series_paths(path: Path) -> list[str]:
+    if path.is_file():
+        return series_paths(path)
     from spikeinterface.extractors.nwbextractors import NwbRecordingExtractor
 
     return [str(p) for p in NwbRecordingExtractor.fetch_available_electrical_series_paths(path)]
 
 
-def _sources(session: Session, series: str, *, with_times: bool) -> Iterator[Source]:
+def _sources(
+    session: Session,
+    series: str,
+    arrays: zarr_store.Arrays,
+    open_whole: Callable[[], BaseRecording],
+) -> Iterator[Source]:
     path, stream = Path(session.path), series.replace("/", "-")
     if not series.startswith("acquisition"):
         message = "processed data, not under acquisition"
         yield SkippedStream("block0", stream, Reason.AUXILIARY_STREAM, message)
         return
-    open_whole = functools.cache(lambda: _open(path, series, with_times=with_times))
     try:
         linked = _linked_files(path, series, Path(session.data_folder))
         recording = open_whole()
@@ -159,20 +190,22 @@ def _sources(session: Session, series: str, *, with_times: bool) -> Iterator[Sou
     yield SourceRecording(
         block="block0",
         stream=stream,
-        segments=(SourceSegment(0, (path, *linked), _problem(path, series, recording)),),
+        segments=(SourceSegment(0, (path, *linked), _problem(path, series, recording, arrays)),),
         open_segments=from_whole(open_whole),
         probe_dict=functools.partial(_probe_dict, recording),
     )
 
 
-def _problem(path: Path, series: str, recording: BaseRecording) -> StreamError | None:
+def _problem(
+    path: Path, series: str, recording: BaseRecording, arrays: zarr_store.Arrays
+) -> StreamError | None:
     import numpy as np
 
     where = f"{path} ({series})"
     if recording.get_num_samples() == 0:
         return StreamError("the stream has no samples", where, "", Reason.EMPTY)
-    arrays = [a for n in _ARRAYS if (a := path / series / n).is_dir()]
-    n_missing = sum(zarr_store.n_missing_chunks(array) for array in arrays)
+    found = [a for n in _ARRAYS if (a := path / series / n) in arrays]
+    n_missing = sum(zarr_store.n_missing_chunks(a, arrays[a]) for a in found)
     if n_missing:
         what = f"{count(n_missing, 'chunk is', 'chunks are')} missing, and would be read as zeros"
         return StreamError(what, where, FIX_OR_MOVE, Reason.TRUNCATED)
@@ -211,7 +244,7 @@ def _linked_files(path: Path, series: str, data_folder: Path) -> tuple[Path, ...
     return tuple(sorted(linked))
 
 
-def _open(path: Path, series: str, *, with_times: bool) -> BaseRecording:
+def _open(path: Path, series: str, groups: ElectrodeGroups, *, with_times: bool) -> BaseRecording:
     """Open a series, with its time vector unless it is going to be clipped.
 
     SpikeInterface 0.105 cannot slice a series with a time vector; debug clips do without.
@@ -223,7 +256,7 @@ def _open(path: Path, series: str, *, with_times: bool) -> BaseRecording:
             path, electrical_series_path=series, load_time_vector=with_times
         )
         if recording.has_probe():
-            attach_device_probes(recording, path)
+            attach_device_probes(recording, groups)
     return recording
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 from dispatch_assets import open_ephys, open_ephys_folders
 from dispatch_assets.input_format import Evidence, InputFormat, Source
 from dispatch_assets.models import Session
+from dispatch_assets.open_ephys_whole import recordings_gaps
 from dispatch_assets.params import DispatchParams
 
 _DIRECT_DEPTH = 3  # Record Node NNN / experimentE / recordingR
@@ -38,6 +39,10 @@ class OpenEphys(InputFormat):
             return [entry]
         folders = open_ephys_folders.recording_folders(entry)
         return sorted({_top(f) for f in folders})
+
+    def gaps(self, path: Path) -> Iterator[str]:
+        """See `InputFormat.gaps`."""
+        return recordings_gaps(path)
 
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""

@@ -31,6 +31,7 @@ from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.spikeglx_bins import open_bins
+from dispatch_assets.spikeglx_whole import run_gaps
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -75,6 +76,10 @@ class SpikeGLX(InputFormat):
             )
             return Evidence(True, meta, "a SpikeGLX metadata file", nested=not direct)
         return Evidence(False, None, "no SpikeGLX .meta")
+
+    def gaps(self, path: Path) -> Iterator[str]:
+        """See `InputFormat.gaps`."""
+        return run_gaps([*_files(path, MAX_DEPTH, self.tell_tale)])
 
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""

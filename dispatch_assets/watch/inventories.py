@@ -1,0 +1,120 @@
+"""What an inventory tells those who watch: which entries it has seen, as they looked before."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+
+from dispatch_assets.changes import Scan
+from dispatch_assets.errors import DataRootError
+from dispatch_assets.models import Inventory
+from dispatch_assets.params import DispatchParams
+from dispatch_assets.scan import Scope, entry_of
+from dispatch_assets.watch.looks import Look
+from dispatch_assets.watch.roots import WatchedRoot
+from dispatch_assets.watch.seen import Inventoried, Seen
+
+PAUSE_S = 5.0
+"""Between two looks at what is new or has changed, if nobody has looked at it twice before."""
+
+
+class Watched:
+    """One inventory of a data root that is watched. Make it before the inventory reads anything.
+
+    Parameters
+    ----------
+    store, root
+        Folder or URL of the store; the data root.
+    params
+        What to dispatch.
+    sessions, entries
+        What is asked for: names of sessions, or of entries of the data root; all if both are empty.
+    only_complete
+        Leave alone what has changed since it was inventoried and is not complete, or still changes.
+
+    Attributes
+    ----------
+    incomplete
+        Entries that are left alone, with the reason.
+
+    Raises
+    ------
+    ParameterError
+        If the input format or the folder of settings does not exist.
+    StoreError
+        If the store cannot be read.
+    """
+
+    def __init__(
+        self,
+        store: str,
+        root: str,
+        params: DispatchParams,
+        sessions: Sequence[str] = (),
+        entries: Sequence[str] = (),
+        *,
+        only_complete: bool = False,
+    ) -> None:
+        self._store, self._root = store, root
+        self._watched = WatchedRoot(root, params)
+        self._looks = self._look(entries)
+        seen = Seen.read(store, root)
+        self.incomplete: dict[str, str] = {}
+        if only_complete:  # entries by name come from the sensor, which has looked twice
+            self.incomplete = self._incomplete(seen, look_again_after_s=0 if entries else PAUSE_S)
+        known = seen.entries if entries else {}
+        before = (name for entry in entries if entry in known for name in known[entry].sessions)
+        self.scope = Scope(
+            tuple(sessions), tuple(entries), tuple(before), frozenset(self.incomplete)
+        )
+
+    def _look(self, entries: Collection[str]) -> dict[str, Look]:
+        try:
+            return self._watched.looks(entries)
+        except DataRootError:  # the inventory says so, or has been told to accept it
+            return {}
+
+    def _incomplete(self, seen: Seen, look_again_after_s: float) -> dict[str, str]:
+        moved = {name: x for name, x in self._looks.items() if not seen.at_rest(name, x)}
+        whys = ((name, self._watched.why_unsettled(name, x)) for name, x in moved.items())
+        found = {name: why for name, why in whys if why is not None}
+        left = moved.keys() - found
+        if left and look_again_after_s:
+            time.sleep(look_again_after_s)
+            again = self._look(sorted(left))
+            found |= {name: "it is changing" for name in left if again.get(name) != moved[name]}
+        return found
+
+    def note(self, found: Scan) -> None:
+        """Write down what was looked at. Call it when all that was found is stored.
+
+        An inventory of named sessions notes nothing: it may have seen parts of entries only.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written.
+        """
+        if not found.whole and not self.scope.entries:
+            return
+        sessions: dict[str, list[str]] = defaultdict(list)
+        for inventory in found.inventories:
+            sessions[entry_of(inventory.session)].append(inventory.session.name)
+        done = Inventoried(
+            self._looks, sessions, _problems(found), self.scope.entries, self.scope.without
+        )
+        Seen.record(self._store, self._root, done, datetime.now(UTC))
+
+
+def _problems(found: Scan) -> dict[str, str]:
+    """Return what is wrong with entries as a whole: nothing in them can be dispatched."""
+    strays = {e.session_name: e.message for e in found.others if e.status == "failed"}
+    sessions = {entry_of(i.session): why for i in found.inventories if (why := _why_useless(i))}
+    return strays | sessions
+
+
+def _why_useless(inventory: Inventory) -> str:
+    whole = [e for e in inventory.failures if not e.block and not e.stream]
+    return whole[0].message if whole and not inventory.jobs else ""
