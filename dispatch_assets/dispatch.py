@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from dispatch_assets.discovery import Discovery, discover
 from dispatch_assets.entries import settle_lfp
 from dispatch_assets.errors import AmbiguousSessionsError, DispatchError
+from dispatch_assets.group_jobs import build_group_job
+from dispatch_assets.group_members import MemberPlans
+from dispatch_assets.groups import GroupPlan, plan_groups
 from dispatch_assets.jobs import JobBuilder
-from dispatch_assets.models import InventoryEntry, Reason, SortingJob, dump_json
+from dispatch_assets.models import Inventory, InventoryEntry, Reason, SortingJob, dump_json
 from dispatch_assets.naming import job_file_name
 from dispatch_assets.params import AUTO, DispatchParams
 from dispatch_assets.planning import SessionPlan, plan_session
+from dispatch_assets.shards import Shards
 from dispatch_assets.store import JsonFolder
 
 ASIDE = ".dispatch"
 """Folder for what is no job: the upstream pipeline hands every visible entry to a later step."""
+Jobs = Iterator[tuple[InventoryEntry, SortingJob | None]]
 INVENTORY_NAME, STALE_FOLDER = "inventory", "stale"
 
 
@@ -37,12 +42,18 @@ class Report:
         What a person should know about jobs, by recording name.
     stale_files
         Job files of earlier runs that no longer have a recording, where they were moved.
+    inventories
+        The same entries session by session, with the parameters that they rest on.
+    scanned
+        The data folder, if all of it was looked at; else empty.
     """
 
     entries: tuple[InventoryEntry, ...]
     job_files: dict[str, str]
     warnings: dict[str, list[str]] = field(default_factory=dict)
     stale_files: tuple[str, ...] = ()
+    inventories: tuple[Inventory, ...] = ()
+    scanned: str = ""
 
     @property
     def exit_status(self) -> int:
@@ -69,11 +80,18 @@ def plan(
         stream is an entry of the report.
     """
     found = discover(data_folder, params)
-    entries: list[InventoryEntry] = []
+    inventories, members = list[Inventory](), MemberPlans(params)
     for session in found.sessions:
         on_session(session.name)
-        entries += plan_session(session, params).inventory.entries
-    return Report((*entries, *found.others), {})
+        plan_ = plan_session(session, params)
+        members.add(plan_)
+        inventories.append(plan_.inventory)
+    groups = plan_groups(params, members, _root(found, data_folder))
+    inventories += [group.inventory for group in groups]
+    entries = (e for inventory in inventories for e in inventory.entries)
+    return Report(
+        (*entries, *found.others), {}, inventories=tuple(inventories), scanned=found.scanned
+    )
 
 
 def dispatch(
@@ -105,19 +123,30 @@ def dispatch(
     found = discover(data_folder, params)
     _refuse_several(found, params, data_folder)
     folder, written = JsonFolder(results_folder), dict[str, str]()
+    shards = Shards(str(Path(results_folder, ASIDE)))  # for a later `plan --diff`
     entries: list[InventoryEntry] = []
     warnings: dict[str, list[str]] = {}
-    for session in found.sessions:
-        on_session(session.name)
-        plan_ = plan_session(session, params)
+    members = MemberPlans(params)
+
+    def write(inventory: Inventory, jobs: Jobs, ap_of: Mapping[tuple[str, str], str]) -> None:
         built = list[InventoryEntry]()
-        for entry, job in build_jobs(plan_, params):
+        for entry, job in jobs:
             built.append(entry)
             if job is not None:
                 name = job_file_name(job.job_key).removesuffix(".json")
                 written[job.job_key] = str(folder.write(name, job.to_json()))
-                warnings |= {job.recording_name: job.warnings} if job.warnings else {}
-        entries += settle_lfp(built, plan_.ap_of)
+                warnings.update({job.recording_name: job.warnings} if job.warnings else {})
+        built = settle_lfp(built, ap_of)
+        shards.write(inventory.model_copy(update={"entries": built}))
+        entries.extend(built)
+
+    for session in found.sessions:
+        on_session(session.name)
+        plan_ = plan_session(session, params)
+        members.add(plan_)
+        write(plan_.inventory, build_jobs(plan_), plan_.ap_of)
+    for group in plan_groups(params, members, _root(found, data_folder)):
+        write(group.inventory, _build_group(group), {})
     stale = _set_aside(Path(results_folder), found, params, written)
     report = Report((*entries, *found.others), written, warnings, tuple(stale))
     inventory = dump_json([e.model_dump(mode="json") for e in report.entries])
@@ -125,9 +154,7 @@ def dispatch(
     return report
 
 
-def build_jobs(
-    session_plan: SessionPlan, params: DispatchParams
-) -> Iterator[tuple[InventoryEntry, SortingJob | None]]:
+def build_jobs(session_plan: SessionPlan) -> Jobs:
     """Build every job of a session; one that cannot be built becomes a failed entry.
 
     Yields
@@ -137,7 +164,7 @@ def build_jobs(
     job : SortingJob or None
         The job, if the entry is one.
     """
-    builder = JobBuilder(session_plan, params)
+    builder = JobBuilder(session_plan)
     planned = {job.entry.job_key: job for job in session_plan.jobs}
     for entry in session_plan.inventory.entries:
         if entry.status != "job":
@@ -147,6 +174,24 @@ def build_jobs(
             yield entry, builder.build(planned[entry.job_key])
         except DispatchError as e:
             yield as_failed(entry, e), None
+
+
+def _build_group(plan: GroupPlan) -> Jobs:
+    for entry in plan.inventory.entries:
+        if entry.status != "job":
+            yield entry, None
+            continue
+        try:
+            yield entry, build_group_job(plan)
+        except DispatchError as e:
+            yield as_failed(entry, e), None
+
+
+def _root(found: Discovery, data_folder: str | os.PathLike[str]) -> str:
+    """Return the data folder as its sessions know it."""
+    if found.sessions:
+        return found.sessions[0].data_folder
+    return str(Path(data_folder).absolute())
 
 
 def as_failed(entry: InventoryEntry, error: DispatchError) -> InventoryEntry:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from dispatch_assets.errors import StreamError
-from dispatch_assets.models import Reason
+from dispatch_assets.errors import StreamError, count
+from dispatch_assets.models import RawFile, Reason
+from dispatch_assets.params import SETTINGS_NAME
 
 BLOCK_BYTES = 4096
 N_BLOCKS = 16
@@ -22,7 +23,25 @@ WHOLE_BYTES = 2**20  # up to this size a file is read whole
 N_SAMPLED_FILES = 64  # files of one folder (a Zarr store) whose content is looked at
 
 
-def fingerprint(paths: Iterable[Path], relative_to: Path) -> tuple[str, int]:
+class Fingerprint(NamedTuple):
+    """Identity of a set of raw files.
+
+    Attributes
+    ----------
+    digest
+        32 hexadecimal digits: the whole.
+    size_bytes
+        Total size of the files.
+    parts
+        Each of the files and folders by itself, by name.
+    """
+
+    digest: str
+    size_bytes: int
+    parts: dict[str, RawFile]
+
+
+def fingerprint(paths: Iterable[Path], relative_to: Path) -> Fingerprint:
     """Identify a set of files and folders by content.
 
     Parameters
@@ -32,33 +51,61 @@ def fingerprint(paths: Iterable[Path], relative_to: Path) -> tuple[str, int]:
     relative_to
         Folder that the names are taken relative to, so that a renamed session stays the same.
 
-    Returns
-    -------
-    digest : str
-        32 hexadecimal digits.
-    size_bytes : int
-        Total size of the files.
-
     Raises
     ------
     StreamError
         If a file cannot be read.
     """
-    digest, size_bytes = hashlib.blake2b(digest_size=16), 0
-    for path in sorted(set(paths)):
+    digest, parts = hashlib.blake2b(digest_size=16), dict[str, RawFile]()
+    # settings of a session are no data, wherever in it they lie
+    for path in sorted({p for p in paths if p.name != SETTINGS_NAME}):
+        base = Path(os.path.relpath(path, relative_to)).as_posix()
         try:
-            base = Path(os.path.relpath(path, relative_to)).as_posix()
-            for file, sampled in _files(path):
-                about = f"{base}{file.folder}{file.name}\0{file.size}\0"
-                digest.update(about.encode("utf-8", "surrogateescape"))
-                size_bytes += file.size
-                if sampled:
-                    _add_content(digest, Path(f"{path}{file.folder}{file.name}"), file.size)
+            parts[base] = _add(digest, path, base)
         except OSError as e:
             what = f"cannot be read ({e.strerror or e})"
             remedy = "Check the file's permissions and the disk"
             raise StreamError(what, path, remedy, Reason.UNREADABLE) from e
-    return digest.hexdigest(), size_bytes
+    return Fingerprint(digest.hexdigest(), sum(p.size_bytes for p in parts.values()), parts)
+
+
+def _add(whole: hashlib.blake2b, path: Path, base: str) -> RawFile:
+    """Add a file or folder to the digest of the whole, and return what it is by itself."""
+    own, size_bytes, n_files = hashlib.blake2b(digest_size=8), 0, 0
+    for file, sampled in _files(path):
+        name = f"{file.folder}{file.name}\0{file.size}\0".encode("utf-8", "surrogateescape")
+        whole.update(base.encode("utf-8", "surrogateescape") + name)
+        own.update(name)
+        size_bytes, n_files = size_bytes + file.size, n_files + 1
+        if sampled:
+            for block in _content(Path(f"{path}{file.folder}{file.name}"), file.size):
+                whole.update(block)
+                own.update(block)
+    return RawFile(size_bytes=size_bytes, n_files=n_files, content=own.hexdigest())
+
+
+def differences(before: Mapping[str, RawFile], now: Mapping[str, RawFile]) -> list[str]:
+    """Return what is different between the raw files of a recording then and now.
+
+    Returns
+    -------
+    list of str
+        One clause per file or folder: what is new, gone, of another size, or of other content.
+    """
+    told = []
+    for name in sorted({*before, *now}):
+        old, new = before.get(name), now.get(name)
+        if old is None:
+            told.append(f"{name}: new")
+        elif new is None:
+            told.append(f"{name}: gone")
+        elif old.size_bytes != new.size_bytes:
+            told.append(f"{name}: {old.size_bytes:,} bytes, now {new.size_bytes:,}")
+        elif old.n_files != new.n_files:
+            told.append(f"{name}: {count(old.n_files, 'file')}, now {new.n_files:,}")
+        elif old.content != new.content:
+            told.append(f"{name}: same size, other content")
+    return told
 
 
 class _File(NamedTuple):
@@ -97,15 +144,15 @@ def _walk(root: Path, folder: str) -> Iterator[_File]:
         for entry in entries:
             if entry.is_dir():  # a loop of links ends in an OSError
                 yield from _walk(root, f"{folder}{entry.name}/")
-            else:
+            elif entry.name != SETTINGS_NAME:
                 yield _File(folder, entry.name, entry.stat().st_size)
 
 
-def _add_content(digest: hashlib.blake2b, file: Path, size: int) -> None:
+def _content(file: Path, size: int) -> Iterator[bytes]:
     with file.open("rb", buffering=0) as f:
         if size <= WHOLE_BYTES:
-            digest.update(f.read())
+            yield f.read()
             return
         for k in range(N_BLOCKS):
             f.seek((size - BLOCK_BYTES) * k // (N_BLOCKS - 1))
-            digest.update(f.read(BLOCK_BYTES))
+            yield f.read(BLOCK_BYTES)

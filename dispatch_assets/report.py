@@ -40,7 +40,7 @@ def print_report(
         rows = ((f"  {e.session_name}", place(e), str(e.reason), e.message) for e in skipped)
         print(table((), rows))
     print_unknown(unknown)
-    _print_failures(failed)
+    print_failures(failed)
     where = f" in {results}" if results else ""
     more = f", {len(unknown)} not recognised" if unknown else ""
     n_jobs = count(len(jobs), "job")
@@ -51,7 +51,8 @@ def print_report(
         print("No recording can be sorted.", file=sys.stderr)
 
 
-def _print_failures(failed: Sequence[InventoryEntry]) -> None:
+def print_failures(failed: Sequence[InventoryEntry]) -> None:
+    """Print what could not be dispatched, with its remedy."""
     sys.stdout.flush()  # errors go to another stream, and belong after the tables
     if failed:
         print("\nCould not be dispatched:", file=sys.stderr)

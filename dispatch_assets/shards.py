@@ -5,22 +5,18 @@
     <store>/session_inventory/<session>.json   one `models.Inventory` per session ("shard")
     <store>/vanished/<session>.json            what used to be in the session (tombstones)
     <store>/not_sessions.json                  entries of the data root that are no session
-    <store>/sorting_jobs/job_<key>.json        one `models.SortingJob` per recording
 
 Nothing is ever deleted.
 """
 
 from __future__ import annotations
 
-from pathlib import Path, PurePath
-from typing import TypeVar
-
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from dispatch_assets import naming
 from dispatch_assets.errors import NamingError, StoreError, UnknownJobError
-from dispatch_assets.models import Inventory, InventoryEntry, SortingJob, dump_json
-from dispatch_assets.store import JsonFolder
+from dispatch_assets.models import Inventory, InventoryEntry, dump_json
+from dispatch_assets.store import JsonFolder, below, is_damage, parsed
 
 _NOT_SESSIONS = "not_sessions"
 _ENTRIES = TypeAdapter(list[InventoryEntry])
@@ -33,6 +29,9 @@ class Tombstone(BaseModel):
 
     vanished_at: str = Field(description="When it was missed first, UTC, ISO 8601.")
     entry: InventoryEntry = Field(description="What was known about it.")
+    renamed_to: str | None = Field(
+        default=None, description="Key under which the same recording was found again."
+    )
 
 
 class Tombstones(BaseModel):
@@ -57,8 +56,8 @@ class Shards:
     """
 
     def __init__(self, store: str) -> None:
-        self._inventories = JsonFolder(_below(store, "session_inventory"))
-        self._vanished = JsonFolder(_below(store, "vanished"))
+        self._inventories = JsonFolder(below(store, "session_inventory"))
+        self._vanished = JsonFolder(below(store, "vanished"))
         self._root = JsonFolder(store)
 
     @property
@@ -78,7 +77,7 @@ class Shards:
         StoreError
             If it is missing or damaged.
         """
-        return _parsed(self._inventories, stem, Inventory)
+        return parsed(self._inventories, stem, Inventory)
 
     def read_or_none(self, stem: str) -> Inventory | None:
         """Return the inventory of a session; None if it is missing, damaged or of an old schema."""
@@ -87,7 +86,7 @@ class Shards:
         try:
             return self.read(stem)
         except StoreError as e:
-            if isinstance(e.__cause__, ValueError):  # the text is the problem, not the disk
+            if is_damage(e):
                 return None
             raise
 
@@ -97,8 +96,31 @@ class Shards:
         self._inventories.write(stem, dump_json(inventory.model_dump(mode="json")))
 
     def tombstones(self, stem: str) -> Tombstones | None:
-        """Return what used to be in a session, None if nothing has vanished."""
-        return _parsed(self._vanished, stem, Tombstones) if self._vanished.exists(stem) else None
+        """Return what used to be in a session, None if nothing has vanished.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read, or is damaged.
+        """
+        return parsed(self._vanished, stem, Tombstones) if self._vanished.exists(stem) else None
+
+    def tombstones_or_none(self, stem: str) -> Tombstones | None:
+        """Return what used to be in a session; None as well if that is damaged.
+
+        One damaged file must not stop the inventory of all sessions; what is still missing gets a
+        new tombstone.
+        """
+        try:
+            return self.tombstones(stem)
+        except StoreError as e:
+            if is_damage(e):
+                return None
+            raise
+
+    def with_tombstones(self) -> list[str]:
+        """Return the file stems of all sessions of which something has vanished."""
+        return self._vanished.names()
 
     def write_tombstones(self, tombstones: Tombstones) -> None:
         """Write what used to be in a session."""
@@ -106,20 +128,44 @@ class Shards:
         self._vanished.write(stem, dump_json(tombstones.model_dump(mode="json")))
 
     def not_sessions(self) -> list[InventoryEntry]:
-        """Return the entries of the data root that are no session, as the last scan found them."""
+        """Return the entries of the data root that are no session, as the last scan found them.
+
+        Raises
+        ------
+        StoreError
+            If the file cannot be read, or is damaged.
+        """
         if not self._root.exists(_NOT_SESSIONS):
             return []
-        return _ENTRIES.validate_python(self._root.read(_NOT_SESSIONS))
+        value = self._root.read(_NOT_SESSIONS)
+        try:
+            return _ENTRIES.validate_python(value)
+        except ValidationError as e:
+            what, place = "is not what this version writes", self._root.path(_NOT_SESSIONS)
+            raise StoreError(what, place, "Materialize it again") from e
+
+    def not_sessions_or_none(self) -> list[InventoryEntry] | None:
+        """Return the entries that are no session; None if their file is damaged."""
+        try:
+            return self.not_sessions()
+        except StoreError as e:
+            if is_damage(e):
+                return None
+            raise
 
     def write_not_sessions(self, entries: list[InventoryEntry]) -> None:
         """Write the entries of the data root that are no session."""
         self._root.write(_NOT_SESSIONS, dump_json([e.model_dump(mode="json") for e in entries]))
 
     def present(self) -> list[Inventory]:
-        """Return the inventories of all sessions that have not vanished."""
-        stones = {stem: self.tombstones(stem) for stem in self._vanished.names()}
+        """Return the inventories of all sessions that have not vanished, but for damaged ones.
+
+        The next scan writes those anew if their sessions are still there, and nobody can if not.
+        """
+        stones = {stem: self.tombstones_or_none(stem) for stem in self._vanished.names()}
         gone = {stem for stem, s in stones.items() if s is not None and s.session_vanished_at}
-        return [self.read(stem) for stem in self.names() if stem not in gone]
+        found = (self.read_or_none(stem) for stem in self.names() if stem not in gone)
+        return [inventory for inventory in found if inventory is not None]
 
     def find(self, key: str) -> Inventory:
         """Return the inventory that holds the job `key`.
@@ -133,7 +179,7 @@ class Shards:
             inventory = self.read_or_none(stem)
             if inventory is None:
                 continue
-            stones = self.tombstones(stem)
+            stones = self.tombstones_or_none(stem)
             if stones is not None and key in stones.recordings:
                 raise _gone(key, stones.recordings[key], inventory)
             if any(e.job_key == key for e in inventory.jobs):
@@ -160,72 +206,10 @@ def why_no_job(inventory: Inventory, entry: InventoryEntry) -> InventoryEntry | 
 
 
 def _gone(key: str, stone: Tombstone, inventory: Inventory) -> UnknownJobError:
+    if stone.renamed_to:
+        what = f"its recording is now called {stone.renamed_to}; the data are the same"
+        return UnknownJobError(what, key, "The results made under the old name are kept")
     now = why_no_job(inventory, stone.entry)
     what = f"its recording is gone since {stone.vanished_at}{f': {now.message}' if now else ''}"
     remedy = "Its job and results are kept. Bring the data back, then materialize session_inventory"
     return UnknownJobError(what, key, remedy)
-
-
-class JobFiles:
-    """The job files, one per partition; their content is exactly ``SortingJob.to_json()``.
-
-    Parameters
-    ----------
-    store
-        Folder or URL of the store.
-    """
-
-    def __init__(self, store: str) -> None:
-        self._folder = JsonFolder(_below(store, "sorting_jobs"))
-
-    def path(self, key: str) -> str:
-        """Return the path or URL of a job's file."""
-        return str(self._folder.path(_job_stem(key)))
-
-    def keys(self) -> set[str]:
-        """Return the keys of all jobs that have a file."""
-        prefix = _job_stem("")
-        return {n.removeprefix(prefix) for n in self._folder.names() if n.startswith(prefix)}
-
-    def write(self, job: SortingJob) -> str:
-        """Write a job, whole or not at all, and return its path or URL."""
-        return str(self._folder.write(_job_stem(job.job_key), job.to_json()))
-
-    def is_made_from(self, key: str, fingerprint: str | None, parameters_hash: str) -> bool:
-        """Return whether a job's file is there and says that it was made from these."""
-        try:
-            job = self._folder.read(_job_stem(key))
-        except StoreError:
-            return False  # missing or damaged: it has to be written
-        made_from = isinstance(job, dict) and (job.get("fingerprint"), job.get("parameters_hash"))
-        return made_from == (fingerprint, parameters_hash)
-
-    def read(self, key: str) -> SortingJob:
-        """Return a job.
-
-        Raises
-        ------
-        StoreError
-            If its file is missing, damaged or not a job.
-        """
-        return _parsed(self._folder, _job_stem(key), SortingJob)
-
-
-_Model = TypeVar("_Model", bound=BaseModel)
-
-
-def _parsed(folder: JsonFolder, name: str, model: type[_Model]) -> _Model:
-    try:
-        return model.model_validate(folder.read(name))
-    except ValidationError as e:
-        fields = ", ".join(".".join(map(str, x["loc"])) for x in e.errors()[:5])
-        what = f"is not what this version writes ({fields})"
-        raise StoreError(what, folder.path(name), "Materialize it again") from e
-
-
-def _job_stem(key: str) -> str:
-    return PurePath(naming.job_file_name(key)).stem
-
-
-def _below(store: str, folder: str) -> str:
-    return f"{store.rstrip('/')}/{folder}" if "://" in store else str(Path(store) / folder)

@@ -8,7 +8,7 @@ import pytest
 
 from dispatch_assets.errors import DataRootError, ParameterError
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.scan import scan
+from dispatch_assets.scan import Scope, scan
 from dispatch_assets.shards import Shards
 from dispatch_assets_tests.test_shards import inventory
 
@@ -69,7 +69,7 @@ def test_mass_removal_on_request(root: Path, shards: Shards) -> None:
 
 def test_vanished_session_asked_for_by_name(root: Path, shards: Shards) -> None:
     take(root, 3, 4)
-    found = scan(str(root), DispatchParams(), shards, sessions=["s3"])
+    found = scan(str(root), DispatchParams(), shards, Scope(("s3",)))
     assert found.vanished_sessions == ["s3"]
     assert list(found.vanished) == ["s3~~r"]
 
@@ -84,4 +84,4 @@ def test_params_narrow_down_what_is_looked_at(root: Path, shards: Shards) -> Non
 
 def test_session_never_heard_of(root: Path, shards: Shards) -> None:
     with pytest.raises(ParameterError, match="no session is called 'x'"):
-        scan(str(root), DispatchParams(), shards, sessions=["x", "s1"])
+        scan(str(root), DispatchParams(), shards, Scope(("x", "s1")))

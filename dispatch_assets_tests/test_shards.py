@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from dispatch_assets.errors import StoreError, UnknownJobError
+from dispatch_assets.job_files import JobFiles
 from dispatch_assets.models import Inventory, InventoryEntry, Session
 from dispatch_assets.naming import MAX_KEY_LENGTH, job_key
-from dispatch_assets.shards import JobFiles, Shards, Tombstones
+from dispatch_assets.shards import Shards, Tombstones
 
 
 def inventory(session: str, *recordings: str) -> Inventory:
@@ -54,7 +55,7 @@ def test_unknown_key(shards: Shards, key: str) -> None:
 
 def test_damaged_shard_counts_as_none_for_a_scan_only(shards: Shards, tmp_path: Path) -> None:
     shards.write(inventory("plain", "r1"))
-    for text in ("{", '{"schema_version": 0}'):
+    for text in ("{", '{"schema_version": 0}', "[" * 100_000):
         (tmp_path / "session_inventory" / "plain.json").write_text(text)
         assert shards.read_or_none("plain") is None
         with pytest.raises(StoreError, match=r"plain\.json.*Materialize it again"):
@@ -78,3 +79,37 @@ def test_store_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:
     shards = Shards(str(tmp_path / "none"))
     assert (shards.names(), shards.present(), shards.not_sessions()) == ([], [], [])
     assert JobFiles(str(tmp_path / "none")).keys() == set()
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "[" * 100_000, "\0"])
+def test_damaged_files_cost_what_they_held_and_no_more(
+    shards: Shards, tmp_path: Path, text: str
+) -> None:
+    shards.write(inventory("a", "r"))
+    shards.write(inventory("b", "r"))
+    shards.write_tombstones(Tombstones(session_name="a"))
+    (tmp_path / "vanished" / "a.json").write_text(text)
+    (tmp_path / "session_inventory" / "b.json").write_text(text)
+    with pytest.raises(StoreError, match=r"a\.json"):
+        shards.tombstones("a")
+    assert shards.tombstones_or_none("a") is None
+    assert shards.find(job_key("a", "r")).session.name == "a"
+    assert [i.session.name for i in shards.present()] == ["a"]
+
+
+@pytest.mark.parametrize("text", ["{", '[{"status": "odd"}]', "[" * 100_000])
+def test_damaged_notes_of_what_is_no_session(shards: Shards, tmp_path: Path, text: str) -> None:
+    shards.write_not_sessions([])
+    assert shards.not_sessions_or_none() == []
+    (tmp_path / "not_sessions.json").write_text(text)
+    with pytest.raises(StoreError, match=r"not_sessions\.json.*Materialize it again"):
+        shards.not_sessions()
+    assert shards.not_sessions_or_none() is None
+
+
+def test_a_disk_that_cannot_be_read_is_no_damage(shards: Shards, tmp_path: Path) -> None:
+    (tmp_path / "vanished" / "a.json").mkdir(parents=True)
+    (tmp_path / "not_sessions.json").mkdir()
+    for read in (lambda: shards.tombstones_or_none("a"), shards.not_sessions_or_none):
+        with pytest.raises(StoreError):
+            read()

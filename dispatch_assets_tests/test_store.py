@@ -16,10 +16,12 @@ from dispatch_assets.naming import job_file_name, job_key
 from dispatch_assets.store import JsonFolder
 
 
-@pytest.fixture(params=["disk", "memory"])
+@pytest.fixture(params=["disk", "file URL", "memory"])
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> JsonFolder:
     if request.param == "disk":
         return JsonFolder(tmp_path / "not" / "there yet")
+    if request.param == "file URL":
+        return JsonFolder(f"file://{tmp_path}/not/there")
     fsspec.filesystem("memory").store.clear()
     return JsonFolder("memory://bucket/prefix")
 
@@ -34,6 +36,7 @@ def test_what_is_written_is_read(folder: JsonFolder) -> None:
     assert folder.exists("b")
     folder.write("b", "2")
     assert folder.read("b") == 2
+    assert folder.read_bytes("b") == b"2"
 
 
 def test_missing_and_damaged_files_are_told(folder: JsonFolder) -> None:
@@ -42,11 +45,20 @@ def test_missing_and_damaged_files_are_told(folder: JsonFolder) -> None:
     folder.write("x", "{")
     with pytest.raises(StoreError, match=r"x\.json: cannot be read .*Materialize"):
         folder.read("x")
+    folder.write("x", "[" * 100_000)
+    with pytest.raises(StoreError, match=r"x\.json: cannot be read .*Materialize"):
+        folder.read("x")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", ".hidden", "a/b", "../a", "a\\b", "a\0b"])
 def test_names_that_lead_elsewhere_are_refused(folder: JsonFolder, name: str) -> None:
-    for use in (folder.path, folder.read, folder.exists, lambda n: folder.write(n, "1")):
+    for use in (
+        folder.path,
+        folder.read,
+        folder.read_bytes,
+        folder.exists,
+        lambda n: folder.write(n, "1"),
+    ):
         with pytest.raises(NamingError):
             use(name)
 
