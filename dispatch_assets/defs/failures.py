@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,14 +10,57 @@ import dagster as dg
 
 from dispatch_assets.errors import DispatchError
 
+MAX_RETRIES = 3
+FIRST_WAIT_S = 10  # doubled with every retry
+TRANSIENT = frozenset(
+    {
+        errno.EAGAIN,
+        errno.EBUSY,
+        errno.ECONNABORTED,
+        errno.ECONNRESET,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.EINTR,
+        errno.EIO,
+        errno.ENETDOWN,
+        errno.ENETUNREACH,
+        errno.ENOTCONN,
+        errno.ESTALE,
+        errno.ETIMEDOUT,
+    }
+)
+"""What a network share says when it stumbles; see errno(3)."""
+
 
 @contextmanager
-def as_failure() -> Iterator[None]:
+def as_failure(context: dg.AssetExecutionContext | None = None) -> Iterator[None]:
     """Turn an error of ours into a Dagster failure that says the same.
 
-    Retrying cures none of them: a file is damaged, a key unknown, a disk full.
+    Retrying cures few of them: a file is damaged, a key unknown, a disk full. What a network share
+    may get over is retried with growing pauses. (A retry policy of Dagster's would retry the
+    others, too, and a run that somebody has cancelled.)
+
+    Parameters
+    ----------
+    context
+        The run's context; without it nothing is retried.
     """
     try:
         yield
     except DispatchError as e:
+        n_retries = context.retry_number if context is not None else MAX_RETRIES
+        if is_transient(e) and n_retries < MAX_RETRIES:
+            wait_s = FIRST_WAIT_S * 2**n_retries
+            raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait_s) from e
         raise dg.Failure(description=str(e), allow_retries=False) from e
+
+
+def is_transient(error: BaseException | None) -> bool:
+    """Return whether the system call at the bottom of an error may well succeed later."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        if isinstance(error, OSError) and error.errno in TRANSIENT:
+            return True
+        seen.add(id(error))
+        error = error.__cause__
+    return False

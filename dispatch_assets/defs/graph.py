@@ -31,6 +31,7 @@ with warnings.catch_warnings():  # whoever runs a command can do nothing about `
     warnings.simplefilter("ignore", dg.BetaWarning)
     from dispatch_assets.defs.assets.sorted_units import sorting_assets
     from dispatch_assets.defs.assets.sorting_jobs import IO_MANAGER, sorting_jobs
+    from dispatch_assets.defs.automation import automation
 
 
 def build_definitions(settings: Settings, wrong: Mapping[str, str] | None = None) -> dg.Definitions:
@@ -55,7 +56,10 @@ def build_definitions(settings: Settings, wrong: Mapping[str, str] | None = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         chain = sorting_assets(gpu=needs_gpu(settings.sorting.spikesorting.sorter))
+    by_itself = automation(settings.automate, settings.watch)
     return dg.Definitions(
+        sensors=by_itself.sensors,
+        schedules=by_itself.schedules,
         assets=[session_inventory, recordings, sorting_jobs, *chain],
         asset_checks=[every_stream_accounted_for],
         resources={

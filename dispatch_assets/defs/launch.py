@@ -47,16 +47,20 @@ class Command:
         Names of the steps, in the order of the chain.
     results
         Folder below which each recording has its folder of results.
+    only_due
+        Whether results that follow from the same inputs are left as they are.
     """
 
     words: list[str]
     steps: list[str]
     results: Path
+    only_due: bool = False
 
     def line(self, jobs: Mapping[str, str], attempt: str) -> list[str]:
         """Return the whole command line for jobs, given as key and path."""
         out = self.results / next(iter(jobs)) if len(jobs) == 1 else self.results
-        return [*self.words, "--out", str(out), "--attempt", attempt, "--job", *jobs.values()]
+        words = [*self.words, *(["--only-due"] if self.only_due else [])]
+        return [*words, "--out", str(out), "--attempt", attempt, "--job", *jobs.values()]
 
 
 def launch(
@@ -120,11 +124,19 @@ def _outcome(
     done: list[StepResult] = []
     for step in command.steps:
         result = _published(folder, step)
-        mine = result is not None and result.attempt == attempt
-        if result is None or not mine or (told is not None and result not in told):
+        if result is None or not _is_believed(result, command, attempt, told):
             return Launched(key, done, _why_not(attempt, folder, step, ended))
         done.append(result)
     return Launched(key, done, None)
+
+
+def _is_believed(
+    result: StepResult, command: Command, attempt: str, told: list[StepResult] | None
+) -> bool:
+    """Return whether a published result is what this attempt made, or found to be up to date."""
+    if told is None:  # the disk alone knows what the process had done before it died
+        return result.attempt == attempt
+    return result in told and (command.only_due or result.attempt == attempt)
 
 
 class _LogsItsOwnEvents:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import dagster as dg
 
+from dispatch_assets.changes import Change, Scan
 from dispatch_assets.errors import count
+from dispatch_assets.fingerprint import differences
 from dispatch_assets.models import InventoryEntry, SortingJob
 from dispatch_assets.report import place
-from dispatch_assets.scan import Change, Scan
 
+MAX_FILES = 50
 MAX_ROWS = 200  # a table is stored with its event, so it must not grow with the data root
 
 Metadata = dict[str, dg.MetadataValue]
@@ -34,8 +36,20 @@ def _type(records: Sequence[dg.TableRecord], column: str) -> str:
     return {bool: "bool", int: "int", float: "float"}.get(kinds.pop(), "string") if kinds else "any"
 
 
-def inventory_metadata(scan: Scan, store: str) -> Metadata:
-    """Return what an inventory run found, as counts and tables."""
+def inventory_metadata(
+    scan: Scan, store: str, incomplete: Mapping[str, str] | None = None
+) -> Metadata:
+    """Return what an inventory run found, as counts and tables.
+
+    Parameters
+    ----------
+    scan
+        What it found.
+    store
+        Where the inventories are.
+    incomplete
+        What it has left alone, by name in the data root, with the reason.
+    """
     entries, jobs = scan.entries, scan.jobs
     skipped = [e for e in entries if e.status == "skipped"]
     failed = [e for e in entries if e.status == "failed"]
@@ -58,8 +72,9 @@ def inventory_metadata(scan: Scan, store: str) -> Metadata:
         "total size (bytes)": dg.MetadataValue.int(size_bytes),
         "sorting jobs": _jobs_table(scan),
         "left out or failed": not_jobs_table([*failed, *skipped]),
-        "vanished recordings": _vanished_table(scan.vanished),
+        "vanished recordings": _vanished_table(scan),
         "inventories": dg.MetadataValue.path(store),
+        **(_incomplete(incomplete) if incomplete else {}),
     }
 
 
@@ -74,6 +89,8 @@ def _summary(scan: Scan, counts: Mapping[str, int], duration_s: float, size_byte
         f"- {counts['skipped']:,} left out as expected, {counts['failed']:,} **failed**",
     ]
     lines += [f"- vanished session: `{name}`" for name in scan.vanished_sessions[:MAX_ROWS]]
+    if scan.renamed:
+        lines.append(f"- {count(len(scan.renamed), 'recording')} found again under another name")
     return "\n".join(lines)
 
 
@@ -118,20 +135,27 @@ def not_jobs_table(entries: Iterable[InventoryEntry]) -> dg.TableMetadataValue:
     return table(rows, columns)
 
 
-def _vanished_table(vanished: Mapping[str, InventoryEntry]) -> dg.TableMetadataValue:
-    columns = ("session", "recording", "key")
+def _vanished_table(scan: Scan) -> dg.TableMetadataValue:
+    columns = ("session", "recording", "key", "now called")
+    gone = {key: (e.session_name, str(e.recording_name)) for key, e in scan.vanished.items()}
+    before = {key: ("", "") for key in scan.renamed if key not in gone}  # missed earlier
     rows = (
-        {"session": e.session_name, "recording": e.recording_name, "key": key}
-        for key, e in vanished.items()
+        {"session": session, "recording": name, "key": key, "now called": scan.renamed.get(key, "")}
+        for key, (session, name) in {**gone, **before}.items()
     )
     return table(rows, columns)
+
+
+def _incomplete(incomplete: Mapping[str, str]) -> Metadata:
+    rows = ({"entry": name, "why": why} for name, why in incomplete.items())
+    return {"not complete yet": table(rows, ("entry", "why"))}
 
 
 def recording_metadata(change: Change) -> Metadata:
     """Return what is new about a recording, and how it was before."""
     now = change.now
     return {
-        "change": dg.MetadataValue.text("changed" if change.before else "new"),
+        "change": dg.MetadataValue.text(_kind(change)),
         "what changed": dg.MetadataValue.md(_comparison(change)),
         "session": dg.MetadataValue.text(now.session_name),
         "fingerprint": dg.MetadataValue.text(str(now.fingerprint)),
@@ -141,10 +165,20 @@ def recording_metadata(change: Change) -> Metadata:
     }
 
 
+def _kind(change: Change) -> str:
+    if change.before is None:
+        return f"renamed from {change.renamed_from}" if change.renamed_from else "new"
+    return "changed" if change.before != change.now else "none; reported again"
+
+
 def _comparison(change: Change) -> str:
     before, now = _facts(change.before), _facts(change.now)
     rows = [f"| {k} | {before[k]} | {_marked(now[k], now[k] != before[k])} |" for k in now]
-    return "\n".join(["| | before | now |", "|---|---|---|", *rows])
+    files = differences(change.before.raw_files, change.now.raw_files) if change.before else []
+    listed = [f"- `{file}`" for file in files[:MAX_FILES]]
+    if len(files) > MAX_FILES:
+        listed.append(f"- ... and {len(files) - MAX_FILES:,} more")
+    return "\n".join(["| | before | now |", "|---|---|---|", *rows, "", *listed])
 
 
 def _facts(e: InventoryEntry | None) -> dict[str, str]:

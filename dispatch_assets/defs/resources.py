@@ -5,8 +5,9 @@ from pydantic import Field
 
 from dispatch_assets.defs import environment
 from dispatch_assets.errors import ParameterError
+from dispatch_assets.job_files import JobFiles
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.shards import JobFiles, Shards
+from dispatch_assets.shards import Shards
 
 
 class DataRoot(dg.ConfigurableResource):  # type: ignore[type-arg]

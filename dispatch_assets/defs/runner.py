@@ -31,10 +31,11 @@ from dispatch_assets.defs.instance import home_for, instance_at
 from dispatch_assets.defs.partitions import contiguous, partition_tags, register
 from dispatch_assets.defs.summary import Summary, print_summary
 from dispatch_assets.errors import DispatchError, MassRemovalError, ParameterError
-from dispatch_assets.models import InventoryEntry
+from dispatch_assets.job_files import JobFiles
+from dispatch_assets.models import Inventory
 from dispatch_assets.params import DispatchParams, parse_params
 from dispatch_assets.scan import MOUNT_OR
-from dispatch_assets.shards import JobFiles, Shards
+from dispatch_assets.shards import Shards
 
 MAX_PARTITIONS = 1000  # of one run
 
@@ -82,12 +83,13 @@ def materialize(
     with instance_at(folder.absolute()) as instance:
         run = _Runs(settings, instance, on_progress)
         counts = run.inventory(allow_mass_removal)
-        entries = _entries(Shards(settings.store), params.sessions)
-        due, fresh = _due(entries, settings, instance)
+        inventories = _inventories(Shards(settings.store), params.sessions)
+        due, fresh = _due(inventories, settings, instance)
+        others = [] if params.sessions else Shards(settings.store).not_sessions()
         failed = run.jobs(due)
     files = JobFiles(settings.store)
     return Summary(
-        entries=tuple(entries),
+        entries=(*(e for i in inventories for e in i.entries), *others),
         counts=counts,
         written={key: files.path(key) for key in due if key not in failed},
         failed=failed,
@@ -129,26 +131,21 @@ def main(parser: ArgumentParser, arguments: Sequence[str]) -> int:
     return summary.exit_status
 
 
-def _entries(shards: Shards, sessions: Sequence[str]) -> list[InventoryEntry]:
-    inventories = [i for i in shards.present() if not sessions or i.session.name in sessions]
-    others = [] if sessions else shards.not_sessions()
-    return [*(e for i in inventories for e in i.entries), *others]
+def _inventories(shards: Shards, sessions: Sequence[str]) -> list[Inventory]:
+    return [i for i in shards.present() if not sessions or i.session.name in sessions]
 
 
 def _due(
-    entries: Sequence[InventoryEntry], settings: Settings, instance: dg.DagsterInstance
+    inventories: Sequence[Inventory], settings: Settings, instance: dg.DagsterInstance
 ) -> tuple[list[str], list[str]]:
     """Return the keys whose job has to be written, and those whose job is as it should be."""
-    parameters = settings.params.hash()
     shown = instance.event_log_storage.get_latest_tags_by_partition(
         _JOBS, dg.DagsterEventType.ASSET_MATERIALIZATION, [_DATA_VERSION]
     )
     files = JobFiles(settings.store)
     due: list[str] = []
     fresh: list[str] = []
-    for entry in entries:
-        if entry.status != "job":
-            continue
+    for entry, parameters in ((e, i.parameters_hash) for i in inventories for e in i.jobs):
         key = str(entry.job_key)
         wanted = data_version(key, entry.fingerprint, parameters)
         # the file counts too: several stores may share an instance

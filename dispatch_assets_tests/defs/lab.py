@@ -15,8 +15,9 @@ import dagster as dg
 
 from dispatch_assets.defs.environment import Settings
 from dispatch_assets.defs.graph import build_definitions
+from dispatch_assets.job_files import JobFiles
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.shards import JobFiles, Shards
+from dispatch_assets.shards import Shards
 from dispatch_assets_tests.samples import openephys, spikeglx
 from dispatch_assets_tests.samples.openephys import Probe, probe_streams
 

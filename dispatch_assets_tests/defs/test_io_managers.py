@@ -27,7 +27,7 @@ def job(sample_data: Path) -> SortingJob:
     params = DispatchParams(sessions=["alpha"])
     (session,) = discover(sample_data, params).sessions
     plan = plan_session(session, params)
-    return JobBuilder(plan, params).build(plan.jobs[0])
+    return JobBuilder(plan).build(plan.jobs[0])
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ import pytest
 from dispatch_assets.cli import main
 from dispatch_assets.defs import runner
 from dispatch_assets.errors import DataRootError, ParameterError
+from dispatch_assets.job_files import JobFiles
 from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import SortingJob
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import PlannedJob
-from dispatch_assets.shards import JobFiles
 from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, Lab
 
 
@@ -81,13 +81,13 @@ def test_faults_are_in_the_summary_and_set_the_exit_status(place: Lab) -> None:
 def test_job_that_cannot_be_built_is_in_the_summary(
     place: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entries = runner._entries
+    inventories = runner._inventories
 
     def damaged_meanwhile(*arguments: object) -> object:
         place.damage(BETA[1])
-        return entries(*arguments)  # type: ignore[arg-type]
+        return inventories(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(runner, "_entries", damaged_meanwhile)
+    monkeypatch.setattr(runner, "_inventories", damaged_meanwhile)
     summary = runner.materialize(place.data, place.store)
     assert list(summary.failed) == [BETA[1]]
     assert "continuous.dat" in summary.failed[BETA[1]]

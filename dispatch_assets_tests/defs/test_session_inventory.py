@@ -8,6 +8,7 @@ import dagster as dg
 import pytest
 
 from dispatch_assets.defs.assets import session_inventory as module
+from dispatch_assets.watch import inventories
 from dispatch_assets_tests.defs.lab import (
     ALPHA,
     BETA,
@@ -144,3 +145,46 @@ def test_new_instance_over_an_old_store_gets_partitions_and_events(lab: Lab) -> 
         other = Lab(lab.data, lab.store, fresh, lab.params)
         assert reported(other.inventory())[0] == KEYS
         assert other.partitions() == KEYS
+
+
+def test_automated_inventory_leaves_alone_what_is_not_complete(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventories, "PAUSE_S", 0.01)
+    whole = lab.data_of(ALPHA).read_bytes()
+    lab.data_of(ALPHA).write_bytes(whole[:-4])
+    result = lab.inventory(only_complete=True)
+    assert lab.partitions() == BETA
+    (left_alone,) = rows(inventory_facts(result)["not complete yet"])
+    assert left_alone["entry"] == "alpha"
+    assert left_alone["why"]
+    lab.data_of(ALPHA).write_bytes(whole)
+    assert "not complete yet" not in inventory_facts(lab.inventory(only_complete=True))
+    assert lab.partitions() == [*BETA, ALPHA]
+
+
+def test_what_is_copied_again_keeps_its_job_until_it_is_complete(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inventories, "PAUSE_S", 0.01)
+    lab.inventory(only_complete=True)
+    whole = lab.data_of(ALPHA).read_bytes()
+    lab.data_of(ALPHA).write_bytes(whole[:-4])
+    facts = inventory_facts(lab.inventory(only_complete=True))
+    assert (facts["vanished"], facts["changed"], facts["failed"]) == (0, 0, 0)
+    assert lab.shards.find(ALPHA).session.name == "alpha"
+    lab.data_of(ALPHA).write_bytes(whole[::-1])
+    assert inventory_facts(lab.inventory(only_complete=True))["changed"] == 1
+
+
+def test_what_changes_while_it_is_looked_at_is_left_alone(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes = lab.data / "alpha" / "notes.txt"
+
+    def somebody_writes(seconds: float) -> None:
+        notes.write_text(f"after {seconds} s")
+
+    monkeypatch.setattr("dispatch_assets.watch.inventories.time.sleep", somebody_writes)
+    (left_alone,) = rows(inventory_facts(lab.inventory(only_complete=True))["not complete yet"])
+    assert left_alone == {"entry": "alpha", "why": "it is changing"}

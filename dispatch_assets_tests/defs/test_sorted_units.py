@@ -14,6 +14,7 @@ import pytest
 from dagster import AssetKey
 from spikeinterface.core import BaseRecording, NumpyRecording
 
+from dispatch_assets.defs.assets import sorted_units
 from dispatch_assets.defs.assets.sorted_units import CPU_POOL, GPU_POOL, sorting_assets
 from dispatch_assets.defs.environment import ComputeParams, Settings
 from dispatch_assets.defs.graph import build_definitions
@@ -63,13 +64,17 @@ class SortingLab(Lab):
         )
         return build_definitions(settings)
 
-    def sort(self, steps: list[str], *keys: str) -> dg.ExecuteInProcessResult:
+    def sort(
+        self, steps: list[str], *keys: str, automated: bool = False
+    ) -> dg.ExecuteInProcessResult:
         prefix = "dagster/asset_partition_range"
         tags = {f"{prefix}_start": keys[0], f"{prefix}_end": keys[-1]}
+        which = {"dagster/partition": keys[0]} if len(keys) == 1 else tags
+        mark = {sorted_units.AUTOMATED: "true"} if automated else {}
         job = self.definitions.resolve_implicit_global_asset_job_def()
         return job.execute_in_process(
             asset_selection=[AssetKey(step) for step in steps],
-            tags={"dagster/partition": keys[0]} if len(keys) == 1 else tags,
+            tags={**which, **mark},
             instance=self.instance,
             raise_on_error=False,
         )
@@ -82,7 +87,10 @@ class SortingLab(Lab):
 
 
 @pytest.fixture
-def sorting_lab(known_data: Path, tmp_path: Path) -> Iterator[SortingLab]:
+def sorting_lab(
+    known_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SortingLab]:
+    monkeypatch.setattr(sorted_units, "WAIT_AFTER_KILL_S", 0)
     with dg.DagsterInstance.ephemeral() as instance:
         lab = SortingLab(
             known_data, tmp_path / "store", instance, DispatchParams(), ComputeParams()
@@ -169,6 +177,28 @@ def test_what_is_in_front_of_the_command_comes_from_the_profile(
     seen = (tmp_path / "seen").read_text()
     assert seen.startswith(f"{sys.executable} -m dispatch_assets run preprocessed ")
     assert "--n-jobs 1" in seen
+
+
+def test_a_killed_process_gets_a_second_chance(sorting_lab: SortingLab, tmp_path: Path) -> None:
+    launcher = tmp_path / "launcher"
+    launcher.write_text(
+        f'#!/bin/sh\n[ -e {tmp_path}/seen ] && exec "$@"\ntouch {tmp_path}/seen\nkill -9 $$\n'
+    )
+    launcher.chmod(0o755)
+    sorting_lab.compute = ComputeParams(prefix=[str(launcher)], n_jobs=1)
+    assert sorting_lab.sort(["preprocessed"], GOOD).success
+    assert sorting_lab.sorted("preprocessed") == {GOOD}
+
+
+def test_an_automated_run_leaves_alone_what_is_up_to_date(sorting_lab: SortingLab) -> None:
+    assert sorting_lab.sort(["preprocessed"], GOOD).success
+    first = published(sorting_lab.results(GOOD), "preprocessed")
+    assert sorting_lab.sort(["preprocessed"], GOOD, automated=True).success
+    assert published(sorting_lab.results(GOOD), "preprocessed") == first
+    assert sorting_lab.sort(["preprocessed"], GOOD).success
+    again = published(sorting_lab.results(GOOD), "preprocessed")
+    assert again.attempt != first.attempt
+    assert again.inputs_hash == first.inputs_hash
 
 
 def test_without_a_job_it_says_what_to_do(sorting_lab: SortingLab) -> None:

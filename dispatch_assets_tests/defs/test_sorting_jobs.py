@@ -82,6 +82,8 @@ def test_one_bad_recording_fails_only_its_own_partition(lab_on_disk: Lab) -> Non
     shown = failure(result)
     assert list(failures_of(shown)) == [BETA[1]]
     assert "continuous.dat" in failures_of(shown)[BETA[1]]
+    assert lab.jobs.failed_keys() == {BETA[1]}
+    assert lab.jobs.last_failure(BETA[1]).message == failures_of(shown)[BETA[1]]
     assert str(shown.description).startswith("1 of 4 recordings could not be dispatched")
     (check,) = result.get_asset_check_evaluations()
     assert (check.passed, check.description) == (True, "3 of 3 jobs open.")
@@ -92,6 +94,7 @@ def test_bad_recording_alone_says_why(lab: Lab) -> None:
     lab.damage(BETA[1])
     result = lab.dispatch([BETA[1]])
     assert "continuous.dat" in sentence(result)
+    assert "continuous.dat" in lab.jobs.last_failure(BETA[1]).message
     assert not any(e.event_type_value == "STEP_UP_FOR_RETRY" for e in result.all_events)
 
 

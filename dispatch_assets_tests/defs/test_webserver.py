@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from dispatch_assets.defs.instance import CONFIGURATION
-from dispatch_assets.shards import JobFiles
+from dispatch_assets.job_files import JobFiles
+from dispatch_assets_tests.browser import browser_tab
 from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, write_data
 from dispatch_assets_tests.defs.webserver import Webserver, dagster_dev, wait_for
 
@@ -145,6 +146,16 @@ def test_ui_and_daemon(server: Webserver, data: Path) -> None:
     events = server.ask(FAILURES, id=run_id)["logsForRun"]["events"]
     (described,) = [e["failureMetadata"]["description"] for e in events if e]
     assert described.startswith("typed by hand: no inventory holds this recording.")
+
+
+def test_ui_in_a_browser(server: Webserver) -> None:
+    names = [n["assetKey"]["path"][0] for n in server.ask(GRAPH)["assetNodes"]]
+    with browser_tab() as tab:
+        tab.open(f"{server.url}/assets")
+        for name in names:
+            tab.wait_for(f"document.body.innerText.includes({name!r})")
+        assert [r for r in tab.requests if not r.startswith((server.url, "ws://127.0.0.1"))] == []
+        assert tab.complaints == []
 
 
 def _damage(data: Path) -> None:

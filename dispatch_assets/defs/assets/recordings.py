@@ -12,10 +12,10 @@ from collections.abc import Iterable, Iterator
 
 import dagster as dg
 
+from dispatch_assets.changes import Change
 from dispatch_assets.defs.assets import GROUP, OWNERS
 from dispatch_assets.defs.metadata import recording_metadata
 from dispatch_assets.defs.partitions import SORTING_JOBS
-from dispatch_assets.scan import Change
 
 MAX_NEW_REPORTED = 500
 

@@ -2,7 +2,8 @@
 
 The order of its steps makes every interruption harmless. Changes are reported before shards are
 written (a scan cut short reports them again, never not at all), shards are written before keys
-become partitions (whoever runs a partition finds its shard).
+become partitions (whoever runs a partition finds its shard), and what was seen is noted last (until
+then the sensor asks for it again).
 """
 
 import time
@@ -11,15 +12,19 @@ from collections.abc import Iterator
 import dagster as dg
 from pydantic import Field
 
+from dispatch_assets.changes import Change, Scan
 from dispatch_assets.defs.assets import GROUP, OWNERS
 from dispatch_assets.defs.assets.recordings import MAX_NEW_REPORTED, events
 from dispatch_assets.defs.failures import as_failure
 from dispatch_assets.defs.metadata import inventory_metadata
 from dispatch_assets.defs.partitions import register
+from dispatch_assets.defs.reconcile import missed
 from dispatch_assets.defs.resources import DataRoot, DispatchParamsResource, Store
 from dispatch_assets.errors import count
-from dispatch_assets.scan import Change, Scan, scan
+from dispatch_assets.scan import scan
+from dispatch_assets.watch.inventories import Watched
 
+KEY = dg.AssetKey("session_inventory")
 LOG_EVERY_S = 10.0
 
 
@@ -28,6 +33,20 @@ class InventoryConfig(dg.Config):
 
     sessions: list[str] = Field(
         default=[], description="Names of the sessions to look at; empty: the whole data root."
+    )
+    entries: list[str] = Field(
+        default=[],
+        description="Names in the data root to look at, whatever sessions they hold; the sensor "
+        "`new_sessions` asks for these.",
+    )
+    reconcile: bool = Field(
+        default=False,
+        description="Report again what was not followed up: recordings whose job, or whose "
+        "sorting, was made from something else. Automation then does so.",
+    )
+    only_complete: bool = Field(
+        default=False,
+        description="Leave alone what is new or has changed, and is still being copied.",
     )
     allow_mass_removal: bool = Field(
         default=False,
@@ -45,7 +64,7 @@ class InventoryConfig(dg.Config):
     kinds={"python", "json"},
     tags={"dispatch/layer": "plan"},
     code_version="1",
-    pool="session_inventory",
+    pool="dispatch",
 )
 def session_inventory(
     context: dg.AssetExecutionContext,
@@ -55,21 +74,35 @@ def session_inventory(
     dispatch_params: DispatchParamsResource,
 ) -> Iterator[dg.AssetObservation | dg.AssetMaterialization | dg.MaterializeResult[None]]:
     """Compare the data root with the store, and keep the store and the partitions up to date."""
-    with as_failure():
-        shards = store.shards()
+    with as_failure(context):
+        root, params, shards = data_root.folder(), dispatch_params.plain(), store.shards()
+        watched = Watched(
+            store.base,
+            root,
+            params,
+            config.sessions,
+            config.entries,
+            only_complete=config.only_complete,
+        )
         found = scan(
-            data_root.folder(),
-            dispatch_params.plain(),
+            root,
+            params,
             shards,
-            sessions=config.sessions,
+            watched.scope,
             allow_mass_removal=config.allow_mass_removal,
             on_session=_Progress(context),
         )
         yield from events(found.changed)
-        found.save(shards)
+        found.save(shards, config.entries)
         added = register(context.instance, found.jobs)
         yield from events(_to_report(found, added)[:MAX_NEW_REPORTED])
-        yield dg.MaterializeResult(metadata=inventory_metadata(found, shards.place))
+        if config.reconcile:
+            overdue = missed(context.instance, found)
+            context.log.info(f"{count(len(overdue), 'recording')} reported again")
+            yield from events(overdue)
+        watched.note(found)
+        metadata = inventory_metadata(found, shards.place, watched.incomplete)
+        yield dg.MaterializeResult(metadata=metadata)
 
 
 class _Progress:

@@ -40,6 +40,10 @@ from dispatch_assets.sorting.results import StepFailure, StepResult
 from dispatch_assets.sorting.step import SORTING, Step
 
 GROUP = "sorting"
+AUTOMATED = "dispatch/automated"
+"""Tag of runs that automation asks for: what is up to date is not made again."""
+MAX_RETRIES_OF_KILLED = 1
+WAIT_AFTER_KILL_S = 60  # for memory to become free
 CPU_POOL, GPU_POOL = "sorting", "gpu"
 KINDS = {
     "preprocessed": {"spikeinterface"},
@@ -98,8 +102,10 @@ def _chain(name: str, steps: Sequence[str], pool: str) -> dg.AssetsDefinition:
         words += compute.n_jobs_argument(runs_at_a_time(context.instance, pool))
         done: dict[str, list[StepResult]] = {step: [] for step in selected}
         failures: list[StepFailure] = []
-        with as_failure():
-            command = Command(words, selected, results.folder())
+        with as_failure(context):
+            # an automated run, or a second try, does not make again what stands there
+            only_due = context.run.tags.get(AUTOMATED) == "true" or context.retry_number > 0
+            command = Command(words, selected, results.folder(), only_due)
             versions = {key: _job_version(store, key) for key in context.partition_keys}
             jobs = {key: store.jobs().path(key) for key in versions}
             for launched in launch(context, pipes, command, jobs):
@@ -111,7 +117,7 @@ def _chain(name: str, steps: Sequence[str], pool: str) -> dg.AssetsDefinition:
         wanted = {check.asset_key.to_user_string() for check in context.selected_asset_check_keys}
         yield from (check_result(step, found) for step, found in done.items() if step in wanted)
         if failures:
-            raise _failure(failures, results.folder(), len(context.partition_keys))
+            raise _failure(context, failures, results.folder())
 
     return chain
 
@@ -126,6 +132,7 @@ def _spec(step: Step) -> dg.AssetSpec:
         kinds=KINDS[step.name],
         tags={"dispatch/layer": "sort"},
         code_version=step.code_version,
+        automation_condition=dg.AutomationCondition.eager(),
         skippable=True,  # a refused recording has no result; a run of many logs its own events
     )
 
@@ -160,19 +167,25 @@ def _event(
     )
 
 
-def _failure(failures: Sequence[StepFailure], results: Path, n_recordings: int) -> dg.Failure:
-    """Return why steps failed; one that was refused or has a cause of its own is not retried."""
-    only = failures[0] if n_recordings == 1 else None
-    if only is not None:
+def _failure(
+    context: dg.AssetExecutionContext, failures: Sequence[StepFailure], results: Path
+) -> dg.Failure | dg.RetryRequested:
+    """Return why steps failed; a process that was killed without a word gets a second chance."""
+    only = failures[0] if len(context.partition_keys) == 1 else None
+    if only is None:
+        listed = {f.job_key: f"{f.step}: {f.message}" for f in failures}
+        lines = "\n".join(f"- {key}: {why}" for key, why in listed.items())
         return dg.Failure(
-            description=f"{only.step}: {only.message}",
-            metadata=failure_metadata(only, results / only.job_key),
-            allow_retries=not only.failed_at,  # it left no word: its process was killed
+            description=f"{len(failures)} of {len(context.partition_keys)} recordings failed.\n"
+            f"{lines}",
+            metadata=failures_metadata(listed),
+            allow_retries=False,
         )
-    listed = {f.job_key: f"{f.step}: {f.message}" for f in failures}
-    lines = "\n".join(f"- {key}: {why}" for key, why in listed.items())
+    if not only.failed_at and context.retry_number < MAX_RETRIES_OF_KILLED:
+        context.log.warning(only.message)
+        return dg.RetryRequested(MAX_RETRIES_OF_KILLED, WAIT_AFTER_KILL_S)
     return dg.Failure(
-        description=f"{len(failures)} of {n_recordings} recordings failed.\n{lines}",
-        metadata=failures_metadata(listed),
+        description=f"{only.step}: {only.message}",
+        metadata=failure_metadata(only, results / only.job_key),
         allow_retries=False,
     )

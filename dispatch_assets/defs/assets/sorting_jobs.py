@@ -50,6 +50,7 @@ NEW_OR_CHANGED = dg.AutomationCondition.eager().without(
     owners=OWNERS,
     kinds={"json", "spikeinterface"},
     tags={"dispatch/layer": "plan"},
+    pool="dispatch",
     code_version=CODE_VERSION,
 )
 def sorting_jobs(
@@ -57,7 +58,7 @@ def sorting_jobs(
 ) -> Events:
     """Open each session once, and write the jobs of all its partitions in this run."""
     keys = [context.partition_key] if context.has_partition_key else context.partition_keys
-    with as_failure():
+    with as_failure(context):
         outcomes = build(keys, store.shards(), dispatch_params.plain())
         if len(keys) == 1:
             yield from _one(next(outcomes), store)
@@ -67,6 +68,7 @@ def sorting_jobs(
 
 def _one(outcome: Outcome, store: Store) -> Events:
     if isinstance(outcome.job, DispatchError):
+        store.jobs().record_failure(outcome.key, str(outcome.job))
         raise outcome.job
     job, checked = outcome.job, CheckedJobs()
     why_not = checked.add(job, outcome.data_folder)
@@ -78,6 +80,7 @@ def _one(outcome: Outcome, store: Store) -> Events:
         )
     yield checked.result()
     if why_not is not None:
+        store.jobs().record_failure(outcome.key, why_not)
         raise dg.Failure(description=why_not, allow_retries=False)
 
 
@@ -95,6 +98,8 @@ def _many(context: dg.AssetExecutionContext, outcomes: Iterator[Outcome], store:
             yield _materialization(job, files.write(job), seen)
             n_written += 1
     yield checked.result()
+    for key, why in failures.items():
+        files.record_failure(key, why)
     if failures:
         raise _failure(failures, n_written)
 
