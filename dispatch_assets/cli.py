@@ -1,4 +1,4 @@
-"""The command line: ``dispatch``, ``plan``, ``formats``, ``schema``, ``materialize``.
+"""The command line: ``dispatch``, ``plan``, ``run``, ``materialize``, ``status`` and others.
 
 Exit status: 0 everything that should be dispatched was; 1 something could not be, or there was
 nothing; 2 the command line or a parameter makes no sense. What a command needs is imported when it
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ _COMMANDS = {
     "run": "run steps of the sorting chain on one job",
     "export": "write sorted sessions as one NWB file, or as AIND's results tree",
     "materialize": "run the Dagster assets: discover, then write every new or changed job",
+    "status": "show every session and recording: its state, its last error, its next step",
 }
 # what argparse says
 _UNKNOWN_FLAGS = "unrecognized arguments: "
@@ -65,6 +67,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except DispatchError as e:
         print(f"dispatch-assets {arguments[0]}: {e}", file=sys.stderr)
         return 1
+    except BrokenPipeError:  # whoever reads has seen enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
     except KeyboardInterrupt:
         print("interrupted; files already written are complete", file=sys.stderr)
         return 130

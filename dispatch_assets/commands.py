@@ -6,10 +6,13 @@ import json
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dispatch_assets.arguments import UPSTREAM_POSITIONS, add_parameters, params_from
 from dispatch_assets.errors import ParameterError
+
+if TYPE_CHECKING:
+    from dispatch_assets.dispatch import Report
 
 
 def dispatch(parser: ArgumentParser, arguments: list[str]) -> int:
@@ -59,11 +62,18 @@ def plan(parser: ArgumentParser, arguments: list[str]) -> int:
 
     parser.add_argument("data", metavar="DATA", help="folder of session folders, or one session")
     parser.add_argument("--json", action="store_true", help="print the inventory as JSON")
+    parser.add_argument(
+        "--diff",
+        metavar="DIR",
+        help="compare with the jobs in a store, or in the results of an earlier dispatch",
+    )
     add_parameters(parser)
     options = parser.parse_args(arguments)
     params = params_from(options)
     with _Progress() as progress:
         report = core.plan(options.data, params, progress)
+    if options.diff is not None:
+        return _print_difference(report, options.diff, as_json=options.json)
     if options.json:
         print(json.dumps([e.model_dump(mode="json") for e in report.entries], indent=2))
     else:
@@ -73,6 +83,18 @@ def plan(parser: ArgumentParser, arguments: list[str]) -> int:
             print("Only headers were read: the clocks are checked when the jobs are written.")
         if len(sessions) > 1 and not params.multi_session:
             print("To dispatch several sessions at once, say --multi-session.")
+    return report.exit_status
+
+
+def _print_difference(report: Report, place: str, *, as_json: bool) -> int:
+    """Print what the plan would change."""
+    from dispatch_assets.difference import before_in, compare, print_differences
+
+    found = compare(before_in(place), report.inventories, report.scanned)
+    if as_json:
+        print(json.dumps([d.model_dump(mode="json") for d in found], indent=2))
+    else:
+        print_differences(found, report.entries)
     return report.exit_status
 
 
@@ -124,6 +146,13 @@ def materialize(parser: ArgumentParser, arguments: list[str]) -> int:
         raise ParameterError("this command needs Dagster", "materialize", remedy) from e
     status: int = runner.main(parser, arguments)
     return status
+
+
+def status(parser: ArgumentParser, arguments: list[str]) -> int:
+    """Show the fleet."""
+    from dispatch_assets import status_command
+
+    return status_command.status(parser, arguments)
 
 
 class _Progress:
