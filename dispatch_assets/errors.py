@@ -7,7 +7,8 @@
     ├── DataRootError           (FileNotFoundError)  the data folder is missing, unreadable or empty
     │   └── MassRemovalError                         ... or so much is gone that it seems unmounted
     ├── SessionError            (RuntimeError)       one session cannot be read at all
-    │   └── AmbiguousSessionsError                   several sessions, but multi_session is off
+    │   ├── AmbiguousSessionsError                   several sessions, but multi_session is off
+    │   └── SettingsError                            the session's own settings make no sense
     ├── StreamError             (RuntimeError)       one stream or segment cannot be dispatched
     ├── UntrustedDataError      (ValueError)         a data file asks for code or paths we refuse
     ├── NamingError             (ValueError)         a name or key that cannot be used
@@ -26,6 +27,8 @@ of sentences that many of them need.
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+_MAX_PART = 4_000  # letters of each part of a message; paths have less
 
 
 class DispatchError(Exception):
@@ -46,11 +49,17 @@ class DispatchError(Exception):
         self.what, self.where, self.remedy = what, str(where), remedy
 
     def __str__(self) -> str:
-        place = f"{self.where}: " if self.where else ""
+        place = f"{_shortened(self.where)}: " if self.where else ""
         return place + " ".join(_sentence(part) for part in (self.what, self.remedy) if part)
 
 
+def _shortened(text: str) -> str:
+    """Return a text without its end if it repeats what somebody else has written without end."""
+    return text if len(text) <= _MAX_PART else f"{text[:_MAX_PART]} ..."
+
+
 def _sentence(text: str) -> str:
+    text = _shortened(text)
     return text if text.endswith((".", "?", "!")) else f"{text}."
 
 
@@ -72,6 +81,12 @@ class SessionError(DispatchError, RuntimeError):
 
 class AmbiguousSessionsError(SessionError):
     """Several sessions were found although ``multi_session`` is off."""
+
+
+class SettingsError(SessionError):
+    """The settings of one session cannot be used; ``where`` is the file that holds them."""
+
+    reason = "bad_settings"
 
 
 class StreamError(DispatchError, RuntimeError):

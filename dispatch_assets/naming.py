@@ -18,14 +18,17 @@ SEPARATOR = "~~"
 MAX_KEY_LENGTH = 200  # a file name may have 255 bytes; leaves room for "job_", ".json", temp names
 _HASH_LENGTH = 16
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]|(?<=\.)\.|^[.\-]|\.$")
-_UNFIT_FOR_A_NAME = re.compile(r"[/\\\x00-\x1f\x7f]+")
+_UNFIT_FOR_A_NAME = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udbff\udc00-\udc7f]+")
+# halves of characters, which no file name holds; JSON can spell them
+_HALVES = re.compile("[\ud800-\udbff\udc00-\udc7f]")
 _ESCAPED = re.compile(rb"~([0-9a-f]{2})")
 
 
 def clean(name: str) -> str:
     """Return `name` fit for a file name: NFC, no slashes, backslashes or control characters.
 
-    Each run of such characters becomes one ``-``; surrounding blanks go.
+    Each run of such characters, or of halves of characters, becomes one ``-``; surrounding blanks
+    go.
     """
     return _UNFIT_FOR_A_NAME.sub("-", unicodedata.normalize("NFC", name)).strip()
 
@@ -65,19 +68,28 @@ def recording_name(
     return name if session is None else f"{clean(session)}__{name}"
 
 
+def whole_characters(text: str) -> str:
+    """Return a text that JSON parsers take: U+FFFD for each half of a character in it.
+
+    Bytes of file names that are no UTF-8 stay as they are.
+    """
+    return _HALVES.sub("\ufffd", text)
+
+
 def escape(name: str) -> str:
     """Return `name` in ASCII letters, digits and ``_.-~`` only; `unescape` undoes it.
 
     Every other byte of its UTF-8 form becomes ``~hh``; so do a ``.`` after a ``.``, a leading
-    ``.`` or ``-`` and a trailing ``.``.
+    ``.`` or ``-`` and a trailing ``.``. Half a character, which has no UTF-8 form and which no file
+    name holds, counts as U+FFFD.
     """
-    text = unicodedata.normalize("NFC", name)
+    text = whole_characters(unicodedata.normalize("NFC", name))
     return _UNSAFE.sub(lambda m: "".join(f"~{b:02x}" for b in _utf8(m.group())), text)
 
 
 def unescape(text: str) -> str:
     """Undo `escape`."""
-    raw = _ESCAPED.sub(lambda m: bytes([int(m.group(1), 16)]), text.encode())
+    raw = _ESCAPED.sub(lambda m: bytes([int(m.group(1), 16)]), text.encode("utf-8", "replace"))
     return raw.decode("utf-8", "surrogateescape")
 
 
@@ -126,6 +138,14 @@ def parse_job_key(key: str) -> tuple[str, str]:
     return parsed
 
 
+def group_session(group: str) -> str:
+    """Return what stands in the place of the session's name for a group of recordings.
+
+    No session that is a folder or a file can be called so.
+    """
+    return f"group/{group}"
+
+
 def job_file_name(key: str) -> str:
     """Return the file name of a job: consumers look for JSON files with "job" in their name."""
     return f"job_{key}.json"
@@ -134,7 +154,14 @@ def job_file_name(key: str) -> str:
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key by which ``imec2`` comes before ``imec10``."""
     parts = re.findall(r"\d+|\D+", name)
-    return tuple((0, int(p), "") if p.isdecimal() and p.isascii() else (1, 0, p) for p in parts)
+    return tuple(_natural(part) for part in parts)
+
+
+def _natural(part: str) -> tuple[int, int, str]:
+    if not (part.isdecimal() and part.isascii()):
+        return 1, 0, part
+    digits = part.lstrip("0")  # compared as text: Python has a limit for those of a number
+    return 0, len(digits), digits
 
 
 def _utf8(text: str) -> bytes:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,11 @@ def recording_to_dict(recording: BaseRecording, data_folder: Path) -> dict[str, 
     -------
     dict
         What ``spikeinterface.load`` reads, in versions 0.104 and 0.105.
+
+    Raises
+    ------
+    ValueError
+        If a number in it is not finite, such as a gain: NaN is not JSON.
     """
     from spikeinterface.core.core_tools import SIJsonEncoder
 
@@ -55,7 +61,19 @@ def recording_to_dict(recording: BaseRecording, data_folder: Path) -> dict[str, 
     plain: dict[str, Any] = json.loads(json.dumps(described, cls=SIJsonEncoder))
     _simplify(plain, outermost=True)
     plain["relative_paths"] = True
+    _check_finite(plain)
     return {k: _with_relative_paths(v, data_folder, k) for k, v in plain.items()}
+
+
+def _check_finite(value: JsonValue, name: str = "") -> None:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            _check_finite(inner, key)
+    elif isinstance(value, list):
+        for inner in value:
+            _check_finite(inner, name)
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name} is {value}, and has to be a finite number")
 
 
 def _simplify(described: dict[str, Any], *, outermost: bool) -> None:

@@ -278,3 +278,12 @@ def test_plan_says_that_clocks_come_later(data: Path, capsys: pytest.CaptureFixt
     assert "the clocks are checked when the jobs are written" in capsys.readouterr().out
     assert main(["plan", str(data), "--skip-timestamps-check"]) == 0
     assert "clocks" not in capsys.readouterr().out
+
+
+def test_reader_that_has_seen_enough_is_no_error(data: Path) -> None:
+    command = f"'{sys.executable}' -m dispatch_assets plan '{data}' --json | head -1"
+    done = subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout == "[\n"
+    assert done.stderr == ""

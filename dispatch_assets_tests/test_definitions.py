@@ -13,7 +13,8 @@ import pytest
 
 from dispatch_assets.definitions import defs
 from dispatch_assets.errors import ParameterError
-from dispatch_assets.shards import JobFiles, Shards
+from dispatch_assets.job_files import JobFiles
+from dispatch_assets.shards import Shards
 from dispatch_assets_tests.defs.lab import ALPHA, write_data
 
 REPOSITORY = Path(__file__).parents[1]

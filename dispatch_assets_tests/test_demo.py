@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
 from pathlib import Path
 
 import pytest
 
 from dispatch_assets.cli import main
-from dispatch_assets_tests import demo
+from dispatch_assets_tests import demo, demo_sorting
 from dispatch_assets_tests.defs.lab import write_data
+from dispatch_assets_tests.samples.ground_truth import write_known_session
 
 
 def test_hints_work_when_pasted(
@@ -28,3 +30,17 @@ def test_hints_work_when_pasted(
     assert "--store" in commands[3]
     (ui,) = [x for x in hints if x[0].startswith("DISPATCH_DATA=")]
     assert ui == ["DISPATCH_DATA=/path/to/data", "DISPATCH_STORE=/path/to/store", "make", "dev"]
+
+
+def test_the_known_session_is_written_without_warnings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recwarn: pytest.WarningsRecorder
+) -> None:
+    from spikeinterface.core import load
+
+    short = functools.partial(write_known_session, seconds=1.0)
+    monkeypatch.setattr(demo_sorting, "write_known_session", short)
+    demo_sorting.write_session(tmp_path / "data", tmp_path / "truth")
+    assert [str(w.message) for w in recwarn if issubclass(w.category, UserWarning)] == []
+    groups = sorted(p.name for p in (tmp_path / "truth").iterdir())
+    assert groups == ["0", "1"]
+    assert all(load(tmp_path / "truth" / g).get_num_units() == 6 for g in groups)

@@ -60,3 +60,9 @@ def test_typos_are_guessed() -> None:
     assert did_you_mean("plexon", known) == "did you mean 'Plexon'?"
     assert did_you_mean("openephys", known, at_most=2).count("openephys") == 2
     assert did_you_mean("xyzzy", known) == ""
+
+
+def test_a_message_does_not_repeat_what_has_no_end() -> None:
+    error = DispatchError("x" * 10**6, "y" * 10**6, "z" * 10**6)
+    assert 3_000 < len(str(error)) < 15_000
+    assert error.what == "x" * 10**6  # for who wants to know

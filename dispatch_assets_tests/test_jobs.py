@@ -17,6 +17,7 @@ from dispatch_assets.errors import StreamError
 from dispatch_assets.input_format import SourceRecording, SourceSegment
 from dispatch_assets.jobs import JobBuilder, software_versions
 from dispatch_assets.models import SortingJob, TimestampReport
+from dispatch_assets.npy import open_npy
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import plan_session
 from dispatch_assets_tests.samples import openephys, payload
@@ -36,7 +37,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr("dispatch_assets.jobs.recording_to_dict", lambda r, f: described)
         parsed = DispatchParams(**params)
         plan = plan_session(SESSION, parsed)
-        builder = JobBuilder(plan, parsed)
+        builder = JobBuilder(plan)
         return [builder.build(planned) for planned in plan.jobs]
 
     return made
@@ -205,7 +206,7 @@ def test_a_counter_that_jumps(tmp_path: Path) -> None:
     numbers[500:] += 20
     numbers[1500:] -= 3
     np.save(tmp_path / "sample_numbers.npy", numbers)
-    segment = SourceSegment(0, sample_numbers=tmp_path / "sample_numbers.npy")
+    segment = SourceSegment(0, sample_numbers=open_npy(tmp_path / "sample_numbers.npy"))
     (clock,) = report(recording((2000,)), segment).segments
     assert [(d.sample, d.lost) for d in clock.lost_samples] == [(500, 20), (1500, -3)]
 
@@ -216,7 +217,7 @@ def test_jumps_at_the_seam_of_two_chunks(tmp_path: Path, monkeypatch: pytest.Mon
         numbers = np.arange(250)
         numbers[at:] += 1
         np.save(tmp_path / "x.npy", numbers)
-        segment = SourceSegment(0, sample_numbers=tmp_path / "x.npy")
+        segment = SourceSegment(0, sample_numbers=open_npy(tmp_path / "x.npy"))
         (clock,) = report(recording((250,)), segment).segments
         assert [(d.sample, d.lost) for d in clock.lost_samples] == [(at, 1)]
 

@@ -121,3 +121,28 @@ def test_cleaning_keeps_ordinary_names() -> None:
 def test_numbers_sort_by_value() -> None:
     streams = ["imec10.ap", "imec2.ap", "imec0.ap", "imec0.lf"]
     assert sorted(streams, key=natural_key) == ["imec0.ap", "imec0.lf", "imec2.ap", "imec10.ap"]
+
+
+def test_numbers_without_end_sort_as_well() -> None:
+    ordered = ["a01", "a2", f"a{'9' * 5_000}", f"a1{'0' * 5_000}"]
+    assert sorted([ordered[i] for i in (2, 0, 3, 1)], key=natural_key) == ordered
+
+
+halves = st.text(st.characters(codec=None), min_size=1, max_size=20)
+
+
+@given(halves, halves)
+def test_halves_of_characters_give_keys_too(session: str, recording: str) -> None:
+    key = job_key(session, recording)
+    assert key.isascii()
+    parsed = parse_job_key(key)
+    assert job_key(*parsed) == key
+    "".join(parsed).encode("utf-8", "surrogateescape")
+
+
+@given(halves)
+def test_what_is_no_key_is_refused_whatever_it_is(text: str) -> None:
+    try:
+        assert job_key(*parse_job_key(text)) == text
+    except NamingError as e:
+        assert "not a job key" in str(e)  # noqa: PT017 - either is right

@@ -161,9 +161,9 @@ def test_expected_reasons_are_no_failures(plan: Any) -> None:
     made = plan(stream(), *skipped)
     assert {s[1] for s in told(made) if s[0] == "skipped"} == {
         *("lfp_band", "sync_stream", "auxiliary_stream", "filtered_out", "too_short", "empty"),
-        *("not_recognised", "not_a_recording"),
+        *("not_recognised", "not_a_recording", "excluded"),
     }
-    assert len(made.inventory.failures) == len(Reason) - 8
+    assert len(made.inventory.failures) == len(Reason) - 9
 
 
 @pytest.mark.parametrize("nan", [False, True])

@@ -168,3 +168,10 @@ def test_times_set_by_hand_stay_out_of_whatever_is_made_from_it(
     described = recording_to_dict(derived, folder.parents[1])
     assert longest_list(described) < 100
     assert load(described, folder.parents[1]).get_num_samples(0) == derived.get_num_samples(0)
+
+
+def test_numbers_that_json_has_not_are_refused(folder: Path) -> None:
+    recording = load_folder(folder)
+    recording.set_channel_gains(np.nan)
+    with pytest.raises(ValueError, match="gain_to_uV is nan, and has to be a finite number"):
+        recording_to_dict(recording, folder.parent)

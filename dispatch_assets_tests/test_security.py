@@ -293,3 +293,16 @@ def test_links_that_go_round_in_circles(data: Path, saved: Path) -> None:
     (store / "again").symlink_to(store)
     report = planned(data, multi_session=True)
     assert "good" in {e.session_name for e in report.entries if e.status == "job"}
+
+
+def test_numbers_that_are_none_stop_one_recording(data: Path) -> None:
+    from dispatch_assets_tests.samples import spikeglx
+
+    folder = copy(data / "good" / "recording", data / "bad" / "recording")
+    np.save(folder / "properties" / "gain_to_uV.npy", np.full(4, np.nan))
+    probes = {"imec0": "NP1"}
+    spikeglx.write_run(data / "run", "r", probes, seconds=0.02, saved=SAVED, nidq=False)
+    report, jobs = dispatched(data, multi_session=True)
+    assert {j.session_name for j in jobs.values()} == {"good", "run"}
+    (entry,) = (e for e in report.entries if e.status == "failed")
+    assert "is nan, and has to be a finite number" in entry.message

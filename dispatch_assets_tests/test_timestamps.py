@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dispatch_assets import timestamps
+from dispatch_assets import time_vectors, timestamps
 from dispatch_assets.models import SegmentClock
-from dispatch_assets.timestamps import check_times, original_time_s, times_reader
+from dispatch_assets.time_vectors import times_reader
+from dispatch_assets.timestamps import check_times, original_time_s
 
 RATE_HZ = 30_000.0
 Times = NDArray[np.float64]
@@ -96,12 +97,9 @@ def broken_clocks(draw: st.DrawFn) -> Times:
 @settings(deadline=None)
 def test_the_verdict_does_not_depend_on_chunks(times: Times, chunk: int) -> None:
     whole = check(times)
-    saved = timestamps.CHUNK_SAMPLES
-    timestamps.CHUNK_SAMPLES = chunk
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timestamps, "CHUNK_SAMPLES", chunk)
         streamed = check(times)
-    finally:
-        timestamps.CHUNK_SAMPLES = saved
     assert streamed.model_copy(update={"clock_anchors": []}) == whole.model_copy(
         update={"clock_anchors": []}
     )
@@ -191,7 +189,7 @@ def vectors(folder: Path, times: Times) -> dict[str, Any]:
 def test_times_are_read_from_wherever_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk_samples: int
 ) -> None:
-    monkeypatch.setattr(timestamps, "CHUNK_SAMPLES", chunk_samples)
+    monkeypatch.setattr(time_vectors, "CHUNK_SAMPLES", chunk_samples)
     times = regular(1000)
     for where, vector in vectors(tmp_path, times).items():
         if where.startswith("every second"):
@@ -216,6 +214,7 @@ def test_chunks_of_a_dataset_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -
             decoded.append(part.start)
             return regular(1000)[part]
 
-    monkeypatch.setattr(timestamps, "CHUNK_SAMPLES", 70)
+    for module in (time_vectors, timestamps):
+        monkeypatch.setattr(module, "CHUNK_SAMPLES", 70)
     assert check_times(times_reader(Dataset()), 1000, 1000, RATE_HZ).reset_reason is None
     assert decoded == [0, 300, 600, 900]
