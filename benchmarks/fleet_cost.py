@@ -36,7 +36,7 @@ found = scan(sys.argv[1], DispatchParams(), shards)
 found.save(shards)
 print(len(found.jobs), "jobs,", len(found.new), "new")
 """
-HEAD = f"{'case':34s}{'CPU s':>10s}{'ms each':>10s}{'peak MB':>10s}"
+HEAD = f"{'case':38s}{'CPU s':>10s}{'ms each':>10s}{'peak MB':>10s}"
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -87,7 +87,7 @@ def _partitions(n: int) -> None:
 
 
 def _print(case: str, cpu_s: float, n: int, peak_mb: str) -> None:
-    print(f"{case:34s}{cpu_s:10.2f}{1000 * cpu_s / n:10.2f}{peak_mb:>10s}", flush=True)
+    print(f"{case:38s}{cpu_s:10.2f}{1000 * cpu_s / n:10.2f}{peak_mb:>10s}", flush=True)
 
 
 if __name__ == "__main__":

@@ -95,7 +95,7 @@ def test_the_fleet_script_prints_a_row_for_each_case() -> None:
     )
     assert done.returncode == 0, done.stderr
     _, head, *lines = done.stdout.splitlines()
-    assert [text[:34].strip() for text in lines] == [
+    assert [text[:38].strip() for text in lines] == [
         "first inventory, 2 sessions",
         "inventory again, 2 sessions",
         "register 10 partitions",

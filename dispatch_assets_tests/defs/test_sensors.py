@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -252,6 +253,10 @@ def test_ten_thousand_sessions_at_rest_take_less_than_a_second(daemon: Daemon) -
         begun_s = time.process_time()
         assert "Every entry" in said(daemon.tick())
         spent_s.append(time.process_time() - begun_s)
-    assert min(spent_s) < 1
+    begun_s = time.process_time()
+    n_files = sum(len(files) for _, _, files in os.walk(daemon.root))
+    bare_s = time.process_time() - begun_s
+    assert n_files > 10_000
+    assert min(spent_s) < max(1, 4 * bare_s)  # the second counts where others use the cores, too
     assert json.loads(str(daemon.cursor))["pending"] == {}
     shutil.rmtree(daemon.root)  # pytest would keep it for a while
