@@ -170,7 +170,7 @@ def _difference(entry: InventoryEntry, change: Kind, reasons: Sequence[str]) -> 
 
 
 def print_differences(found: Sequence[JobDifference], entries: Sequence[InventoryEntry]) -> None:
-    """Print which jobs would be added, changed or removed and why, and what fails.
+    """Print what would become of every job and why, and what fails.
 
     Parameters
     ----------
@@ -179,7 +179,7 @@ def print_differences(found: Sequence[JobDifference], entries: Sequence[Inventor
     entries
         The inventory of the plan.
     """
-    for change in ("added", "changed", "removed"):
+    for change in KINDS:
         these = [d for d in found if d.change == change]
         if these:
             print(f"{change}:")
@@ -189,5 +189,5 @@ def print_differences(found: Sequence[JobDifference], entries: Sequence[Inventor
                 print(f"      {line}")
     print_failures([e for e in entries if e.status == "failed"])
     kinds = Counter(d.change for d in found)
-    told = ", ".join(f"{kinds[k]} {k}" for k in ("added", "changed", "removed", "unchanged"))
+    told = ", ".join(f"{kinds[k]} {k}" for k in KINDS)
     print(f"\n{count(len(found), 'job')}: {told}")

@@ -132,7 +132,8 @@ def test_command_prints_every_kind(
     arguments = ["plan", str(data), "--multi-session", "--diff", str(place)]
     assert main(arguments) == 0
     text = capsys.readouterr().out
-    assert "4 jobs" not in text
+    for kind in KINDS:
+        assert f"\n{kind}:\n  " in f"\n{text}"
     assert "6 jobs: 2 added, 1 changed, 2 removed, 1 unchanged" in text
     assert main([*arguments, "--json"]) == 0
     listed = [JobDifference.model_validate(d) for d in json.loads(capsys.readouterr().out)]
