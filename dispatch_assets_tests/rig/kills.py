@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -32,7 +32,8 @@ from dispatch_assets_tests.defs.webserver import wait_for
 from dispatch_assets_tests.rig.daemon import REPOSITORY, Daemon
 from dispatch_assets_tests.samples import generic
 
-TARGETS = ("command line", "run worker", "code server", "everything")
+COMMAND = "command line"
+TARGETS = (COMMAND, "run worker", "code server", "everything")
 
 
 class Lab:
@@ -71,8 +72,8 @@ class Lab:
     def kill(self, target: str) -> bool:
         """Kill something at a random moment; return whether there was anything to kill."""
         self.change()
-        if target == "command line":
-            return self.kill_command()
+        if target == COMMAND:
+            return self.run_command(self.random.uniform(1, 9))
         if self.daemon.process is None:
             self.daemon.start()
         if target == "everything":
@@ -82,8 +83,8 @@ class Lab:
         words = {"run worker": "multiprocessing", "code server": "grpc"}[target]
         return self.kill_process(words)
 
-    def kill_command(self) -> bool:
-        """Start ``dispatch-assets materialize``, and kill it before it is done."""
+    def run_command(self, kill_after_s: float | None) -> bool:
+        """Run ``dispatch-assets materialize``, and kill it if it is not done by then."""
         self.daemon.kill()  # it would do the same work
         command = [sys.executable, "-m", "dispatch_assets", "materialize"]
         places = ["--data", str(self.daemon.data), "--store", str(self.daemon.store)]
@@ -95,7 +96,7 @@ class Lab:
             stderr=subprocess.DEVNULL,
         ) as process:
             try:
-                process.wait(self.random.uniform(1, 9))
+                process.wait(kill_after_s)
             except subprocess.TimeoutExpired:
                 process.kill()
                 return True
@@ -145,16 +146,24 @@ class Lab:
         return jobs == self.expected()
 
 
-def trial(folder: Path, n_kills: int, seed: int, say: Callable[[str], None] = print) -> Lab:
+def trial(
+    folder: Path,
+    n_kills: int,
+    seed: int,
+    targets: Sequence[str] = TARGETS,
+    say: Callable[[str], None] = print,
+) -> Lab:
     """Kill so many times, then let everything come to rest, and check the result."""
     lab = Lab(folder, seed)
     try:
         while sum(lab.killed.values()) < n_kills:
-            target = lab.random.choice(TARGETS)
+            target = lab.random.choice(targets)
             if lab.kill(target):
                 lab.killed[target] += 1
                 say(f"kill {sum(lab.killed.values())}: {target}; {lab.check_files()} whole files")
-        if lab.daemon.process is None:
+        if set(targets) == {COMMAND}:
+            lab.run_command(None)
+        elif lab.daemon.process is None:
             lab.daemon.start()
         wait_for("every recording to have its job", lab.is_settled, 300)
     finally:
