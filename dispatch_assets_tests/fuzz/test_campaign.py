@@ -19,7 +19,7 @@ from dispatch_assets_tests.fuzz.texts import Target
 from dispatch_assets_tests.fuzz.worker import LIMIT_MB, Cases, Result
 
 SEED = 20_260_101
-N_CASES = 147
+N_CASES = 84
 BAD_CASE = "no number"
 
 
@@ -49,9 +49,9 @@ def test_nothing_escapes_hangs_grows_or_runs(work: Path) -> None:
     assert "invalid literal for int" in died.faults[0]
     faults = {f"{r.number}: {r.file}; {r.damage}": r.faults for r in results if r.faults}
     assert faults == {}, table(results)
-    assert set(Counter(r.kind for r in results).values()) == {7}  # of each kind of file
+    assert set(Counter(r.kind for r in results).values()) == {N_CASES // 21}  # of each kind
     fates = Counter(r.fate for r in results)
-    assert min(fates["refused"], fates["unharmed"], fates["other jobs"]) >= 10  # damage does matter
+    assert min(fates["refused"], fates["unharmed"], fates["other jobs"]) >= 5  # damage does matter
     assert 0 < max(r.peak_mb for r in results) <= LIMIT_MB
 
 
