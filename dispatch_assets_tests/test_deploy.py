@@ -212,13 +212,15 @@ def test_the_services_start_and_listen_on_loopback_only(tmp_path: Path) -> None:
     with ExitStack() as stack:
         services: dict[str, psutil.Process] = {}
         for name in ("code", "webserver", "daemon"):
-            command = unit(SYSTEMD / f"dispatch-{name}.service")["Service"]["ExecStart"]
-            words = shlex.split(here(command))
+            service = unit(SYSTEMD / f"dispatch-{name}.service")["Service"]
+            words = shlex.split(here(service["ExecStart"]))
             started_now = started(words, tmp_path / f"{name}.log", settings)
             services[name] = stack.enter_context(started_now)
+            if "ExecStartPost" in service:  # systemd starts the others when that has ended
+                until = shlex.split(here(service["ExecStartPost"]))
+                subprocess.run(until, check=True, timeout=200, capture_output=True)
         server = Webserver(f"http://127.0.0.1:{port}")
         wait_for("the UI", server.is_up)
-        # the UI may be up before the code server, and finds it later
         wait_for("the assets", lambda: len(server.ask(ASSETS)["assetNodes"]) >= 8)
 
         def daemons() -> bool:
