@@ -152,22 +152,7 @@ def _scan(
 ) -> tuple[list[Found], list[InventoryEntry]]:
     if params.nwb_files:
         return _named_files(params.nwb_files, root, files), []
-    if root.is_file():
-        refuse_part_of_session(root, wanted)
-    others: list[InventoryEntry] = []
-    own = files.inside(root)
-    here = formats_wanted(own, wanted)
-    # asking that of a folder of ten thousand sessions takes seconds: not for a few named ones
-    may_be_one = not only or root.name in only
-    if (
-        root.is_file()
-        or reads_anything(own)
-        or (may_be_one and any(is_session_itself(f, root) for f in here))
-    ):
-        entries = [root]
-    else:
-        entries = [e for e in _entries(root) if e != files.folder and (not only or e.name in only)]
-        others += misplaced(own, root)
+    entries, others = _places(root, wanted, only, files)
     found: list[Found] = []
     for entry in entries:
         settings = files.of_entry(entry)
@@ -181,6 +166,23 @@ def _scan(
         if not sessions:
             others.append(excluded_stray(entry, settings) or unrecognised(entry, wanted))
     return found, others
+
+
+def _places(
+    root: Path, wanted: tuple[InputFormat, ...], only: Collection[str], files: SettingsFiles
+) -> tuple[list[Path], list[InventoryEntry]]:
+    """Return the paths that may be sessions, and what to say of settings that concern none."""
+    if root.is_file():
+        refuse_part_of_session(root, wanted)
+        return [root], []
+    own = files.inside(root)
+    # asking that of a folder of ten thousand sessions takes seconds: not for a few named ones
+    may_be_one = not only or root.name in only
+    formats = formats_wanted(own, wanted) if may_be_one else ()
+    if reads_anything(own) or any(is_session_itself(f, root) for f in formats):
+        return [root], []
+    entries = [e for e in _entries(root) if e != files.folder and (not only or e.name in only)]
+    return entries, misplaced(own, root)
 
 
 def _entries(root: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,19 +44,14 @@ def build_group_job(plan: GroupPlan) -> SortingJob:
     if not plan.members:
         (entry,) = plan.inventory.entries
         raise StreamError(entry.message, reason=str(entry.reason))
-    (entry,), session = plan.inventory.jobs, plan.inventory.session
-    parts: list[BaseRecording] = []
-    segments: list[ConcatenatedSegment] = []
-    warnings: list[str] = []
-    for member in plan.members:
-        part, own, about = _opened(member)
-        parts.append(part)
-        segments += own
-        warnings += about
     from spikeinterface.core import concatenate_recordings
 
+    (entry,), session = plan.inventory.jobs, plan.inventory.session
+    parts, own_clocks, about = zip(*map(_opened, plan.members), strict=True)
+    segments, warnings = [*chain(*own_clocks)], [*chain(*about)]
+
     with reading(session.name):
-        whole = concatenate_recordings(parts)
+        whole = concatenate_recordings(list(parts))
         described = recording_to_dict(whole, Path(session.data_folder))
         warnings += zero_warnings(whole)
     n_samples, rate_hz = int(whole.get_num_samples()), float(whole.get_sampling_frequency())

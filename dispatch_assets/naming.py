@@ -18,9 +18,9 @@ SEPARATOR = "~~"
 MAX_KEY_LENGTH = 200  # a file name may have 255 bytes; leaves room for "job_", ".json", temp names
 _HASH_LENGTH = 16
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.\-]|(?<=\.)\.|^[.\-]|\.$")
-_UNFIT_FOR_A_NAME = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udbff\udc00-\udc7f]+")
+_UNFIT_FOR_A_NAME = re.compile(r"[/\\\x00-\x1f\x7f\ud800-\udc7f\udd00-\udfff]+")
 # halves of characters, which no file name holds; JSON can spell them
-_HALVES = re.compile("[\ud800-\udbff\udc00-\udc7f]")
+_HALVES = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _ESCAPED = re.compile(rb"~([0-9a-f]{2})")
 
 

@@ -34,7 +34,7 @@ from dispatch_assets.input_format import SkippedStream, SourceRecording, reading
 from dispatch_assets.models import EXPECTED_REASONS, Inventory, InventoryEntry, Reason, Session
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.probes import probe_names
-from dispatch_assets.session_params import session_params
+from dispatch_assets.session_params import SessionParams, session_params
 from dispatch_assets.session_streams import as_settled
 from dispatch_assets.special_files import refuse_special_files
 
@@ -88,31 +88,13 @@ def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
     A session that cannot be read at all gives an inventory with one failed entry; this function
     raises nothing that one session could cause.
     """
-    items: list[InventoryEntry | PlannedJob] = []
-    ap_of: dict[tuple[str, str], str] = {}
     try:
         own = session_params(session, params)
     except SettingsError as e:
         return _without_jobs(session, params, session_entry(session, e))
     if own.settings is not None and own.settings.exclude is not None:
         return _without_jobs(session, params, excluded_entry(session, own.settings.exclude))
-    params = own.params
-    try:
-        with reading(session.path):
-            refuse_special_files(Path(session.path))
-            sources = by_name(session.input_format).read(session, params)
-            for source in as_settled(sources, own, session.settings):
-                if isinstance(source, SkippedStream):
-                    items.append(skipped_entry(session, source))
-                else:
-                    items += _plan_source(session, source, params)
-                    if source.lfp is not None:
-                        ap_of[source.block, source.lfp.stream] = source.stream
-    except DispatchError as e:
-        # those of all sessions have been checked when it was discovered
-        its_own = session.settings is not None and isinstance(e, ParameterError)
-        told = SettingsError(e.what, e.where, e.remedy) if its_own else e
-        items.append(session_entry(session, told))
+    items, ap_of = _items(session, own)
     if not items:
         empty = SessionError("nothing was found in it", session.path, "Is the copy complete?")
         items.append(session_entry(session, empty))
@@ -122,7 +104,32 @@ def plan_session(session: Session, params: DispatchParams) -> SessionPlan:
         session=session, parameters_hash=own.hash, parameters=own.changed, entries=entries
     )
     jobs = tuple(i for i in items if isinstance(i, PlannedJob))
-    return SessionPlan(session, inventory, params, jobs, ap_of)
+    return SessionPlan(session, inventory, own.params, jobs, ap_of)
+
+
+def _items(
+    session: Session, own: SessionParams
+) -> tuple[list[InventoryEntry | PlannedJob], dict[tuple[str, str], str]]:
+    """Return what a session holds, and the AP stream of each LFP band by its block and stream."""
+    items: list[InventoryEntry | PlannedJob] = []
+    ap_of: dict[tuple[str, str], str] = {}
+    try:
+        with reading(session.path):
+            refuse_special_files(Path(session.path))
+            sources = by_name(session.input_format).read(session, own.params)
+            for source in as_settled(sources, own, session.settings):
+                if isinstance(source, SkippedStream):
+                    items.append(skipped_entry(session, source))
+                else:
+                    items += _plan_source(session, source, own.params)
+                    if source.lfp is not None:
+                        ap_of[source.block, source.lfp.stream] = source.stream
+    except DispatchError as e:
+        # those of all sessions have been checked when it was discovered
+        its_own = session.settings is not None and isinstance(e, ParameterError)
+        told = SettingsError(e.what, e.where, e.remedy) if its_own else e
+        items.append(session_entry(session, told))
+    return items, ap_of
 
 
 def _without_jobs(session: Session, params: DispatchParams, entry: InventoryEntry) -> SessionPlan:

@@ -28,19 +28,7 @@ def status(parser: ArgumentParser, arguments: list[str]) -> int:
     """Show the fleet."""
     from dispatch_assets.status.fleet import fleet_status
 
-    add = parser.add_argument
-    add("sessions", nargs="*", metavar="SESSION", help="only these sessions")
-    add("--data", metavar="DIR", help=f"the data root (default: ${DATA}; without: not looked at)")
-    store_help = f"folder or URL of inventories and jobs (default: ${STORE}, or .dispatch/store)"
-    add("--store", metavar="DIR", help=store_help)
-    add("--results", metavar="DIR", help=f"results of sorting (default: ${RESULTS}, or in store)")
-    add(
-        "--json",
-        action="store_true",
-        help="print JSON, as `dispatch-assets schema status` says",
-    )
-    add("--html", metavar="FILE", help="write one self-contained page, and print no table")
-    add("--all", action="store_true", help="print every session, also those that need nobody")
+    _add_options(parser)
     options = parser.parse_args(arguments)
     settings, wrong = settings_or_why_not(os.environ)
     if SORTING in wrong:  # what results should have been made with
@@ -65,6 +53,22 @@ def status(parser: ArgumentParser, arguments: list[str]) -> int:
 
         print_status(fleet, everything=options.all)
     return fleet.exit_status
+
+
+def _add_options(parser: ArgumentParser) -> None:
+    add = parser.add_argument
+    add("sessions", nargs="*", metavar="SESSION", help="only these sessions")
+    add("--data", metavar="DIR", help=f"the data root (default: ${DATA}; without: not looked at)")
+    store_help = f"folder or URL of inventories and jobs (default: ${STORE}, or .dispatch/store)"
+    add("--store", metavar="DIR", help=store_help)
+    add("--results", metavar="DIR", help=f"results of sorting (default: ${RESULTS}, or in store)")
+    add(
+        "--json",
+        action="store_true",
+        help="print JSON, as `dispatch-assets schema status` says",
+    )
+    add("--html", metavar="FILE", help="write one self-contained page, and print no table")
+    add("--all", action="store_true", help="print every session, also those that need nobody")
 
 
 def _arrivals(data: str, store: str, settings: Settings) -> Arrivals:

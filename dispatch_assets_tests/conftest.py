@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import settings
+
+# the same examples in every run, else a change would fail for what it has not touched
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=1000, deadline=None)
+settings.load_profile("repeatable")
 
 pytest.register_assert_rewrite(
     "dispatch_assets_tests.formats.contract_jobs",

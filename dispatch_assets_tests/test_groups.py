@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from dispatch_assets.batch import build
@@ -256,7 +256,6 @@ def test_the_map_is_a_partition_and_can_be_inverted(n_samples: list[int], given_
     assert [len(found) for found in own_times(segments, np.array([], dtype=int))] == [0, 0]
 
 
-@settings(deadline=None)
 @given(
     n=st.integers(1, 3000),
     bends=st.lists(st.tuples(st.integers(1, 2999), st.floats(-1e-4, 1e-4)), max_size=8),

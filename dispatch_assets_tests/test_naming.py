@@ -140,6 +140,14 @@ def test_halves_of_characters_give_keys_too(session: str, recording: str) -> Non
     "".join(parsed).encode("utf-8", "surrogateescape")
 
 
+def test_every_half_of_a_character_gives_a_key_and_a_name() -> None:
+    for half in map(chr, range(0xD800, 0xE000)):
+        assert job_key(half, half).isascii()
+        "".join([*parse_job_key(job_key(half, half)), clean(half)]).encode(
+            "utf-8", "surrogateescape"
+        )
+
+
 @given(halves)
 def test_what_is_no_key_is_refused_whatever_it_is(text: str) -> None:
     try:

@@ -49,9 +49,7 @@ STREAMS = st.lists(
 )
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     blocks=st.lists(STREAMS, min_size=1, max_size=2),
     split_segments=st.booleans(),

@@ -559,9 +559,7 @@ plausible = st.dictionaries(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.one_of(plausible.map(json.dumps), anything.map(json.dumps), st.binary(max_size=50)))
 def test_no_file_whatsoever_raises(tmp_path: Path, text: str | bytes) -> None:
     folder = tmp_path / "s"
@@ -579,7 +577,7 @@ def test_no_file_whatsoever_raises(tmp_path: Path, text: str | bytes) -> None:
     assert all(e.message and e.status != "job" for e in entries)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(anything)
 def test_parsing_says_what_is_wrong_or_gives_settings(values: object) -> None:
     try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -94,7 +94,6 @@ def broken_clocks(draw: st.DrawFn) -> Times:
 
 
 @given(broken_clocks(), st.integers(1, 500))
-@settings(deadline=None)
 def test_the_verdict_does_not_depend_on_chunks(times: Times, chunk: int) -> None:
     whole = check(times)
     with pytest.MonkeyPatch.context() as patch:

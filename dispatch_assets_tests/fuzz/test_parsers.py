@@ -35,7 +35,6 @@ any_bytes = st.one_of(
 )
 few = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -240,7 +240,6 @@ class LabMachine(RuleBasedStateMachine):
 LabMachine.TestCase.settings = settings(
     max_examples=250,
     stateful_step_count=30,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
 )
 TestLab = LabMachine.TestCase
