@@ -57,35 +57,29 @@ def timestamp_report(
 def _clock(
     recording: BaseRecording, segment: int, source: SourceSegment, *, skip: bool
 ) -> SegmentClock:
-    n_samples = recording.get_num_samples(segment)
     lost = _lost_samples(source.sample_numbers) if source.sample_numbers is not None else []
+    clock = _times(recording, segment, source.times_problem, skip=skip)
+    return clock.model_copy(update={"lost_samples": lost})
+
+
+def _times(
+    recording: BaseRecording, segment: int, problem: str | None, *, skip: bool
+) -> SegmentClock:
+    """Return what is known of a segment's times, having looked at them if that is due."""
+    n_samples = recording.get_num_samples(segment)
     left_behind = _left_behind(recording, segment)
     if skip and left_behind is None:
         explicit = recording.has_time_vector(segment)
-        return SegmentClock(
-            n_samples=n_samples, explicit=explicit, checked=False, lost_samples=lost
-        )
-    if source.times_problem is not None:
-        return SegmentClock(
-            n_samples=n_samples,
-            explicit=True,
-            reset_reason=source.times_problem,
-            lost_samples=lost,
-        )
+        return SegmentClock(n_samples=n_samples, explicit=explicit, checked=False)
+    if problem is not None:
+        return SegmentClock(n_samples=n_samples, explicit=True, reset_reason=problem)
     read = reader_of_times(recording, segment)
     if read is None:  # a regular clock needs no look
         # the start time of a Zarr NWB file is an array of one value
         t_start_s = float(np.ravel(recording.get_start_time(segment))[0])
-        return SegmentClock(
-            n_samples=n_samples,
-            explicit=False,
-            checked=False,
-            t_start_s=t_start_s,
-            lost_samples=lost,
-        )
+        return SegmentClock(n_samples=n_samples, explicit=False, checked=False, t_start_s=t_start_s)
     rate_hz = float(recording.get_sampling_frequency())
-    clock = check_times(read, n_samples, n_samples, rate_hz, reset_because=left_behind)
-    return clock.model_copy(update={"lost_samples": lost})
+    return check_times(read, n_samples, n_samples, rate_hz, reset_because=left_behind)
 
 
 def _left_behind(recording: BaseRecording, segment: int) -> str | None:

@@ -122,36 +122,44 @@ def dispatch(
     """
     found = discover(data_folder, params)
     _refuse_several(found, params, data_folder)
-    folder, written = JsonFolder(results_folder), dict[str, str]()
-    shards = Shards(str(Path(results_folder, ASIDE)))  # for a later `plan --diff`
-    entries: list[InventoryEntry] = []
-    warnings: dict[str, list[str]] = {}
-    members = MemberPlans(params)
+    written, members = _Written(results_folder), MemberPlans(params)
+    for session in found.sessions:
+        on_session(session.name)
+        plan_ = plan_session(session, params)
+        members.add(plan_)
+        written.add(plan_.inventory, build_jobs(plan_), plan_.ap_of)
+    for group in plan_groups(params, members, _root(found, data_folder)):
+        written.add(group.inventory, _build_group(group), {})
+    stale = _set_aside(Path(results_folder), found, params, written.job_files)
+    entries = (*written.entries, *found.others)
+    report = Report(entries, written.job_files, written.warnings, tuple(stale))
+    inventory = dump_json([e.model_dump(mode="json") for e in report.entries])
+    JsonFolder(Path(results_folder) / ASIDE).write(INVENTORY_NAME, inventory)
+    return report
 
-    def write(inventory: Inventory, jobs: Jobs, ap_of: Mapping[tuple[str, str], str]) -> None:
+
+class _Written:
+    """Writes jobs and inventories as they come; has what a `Report` says of them."""
+
+    def __init__(self, results_folder: str | os.PathLike[str]) -> None:
+        self._folder = JsonFolder(results_folder)
+        self._shards = Shards(str(Path(results_folder, ASIDE)))  # for a later `plan --diff`
+        self.entries: list[InventoryEntry] = []
+        self.job_files: dict[str, str] = {}
+        self.warnings: dict[str, list[str]] = {}
+
+    def add(self, inventory: Inventory, jobs: Jobs, ap_of: Mapping[tuple[str, str], str]) -> None:
+        """Write the jobs of a session or group as they are built, then its inventory."""
         built = list[InventoryEntry]()
         for entry, job in jobs:
             built.append(entry)
             if job is not None:
                 name = job_file_name(job.job_key).removesuffix(".json")
-                written[job.job_key] = str(folder.write(name, job.to_json()))
-                warnings.update({job.recording_name: job.warnings} if job.warnings else {})
+                self.job_files[job.job_key] = str(self._folder.write(name, job.to_json()))
+                self.warnings.update({job.recording_name: job.warnings} if job.warnings else {})
         built = settle_lfp(built, ap_of)
-        shards.write(inventory.model_copy(update={"entries": built}))
-        entries.extend(built)
-
-    for session in found.sessions:
-        on_session(session.name)
-        plan_ = plan_session(session, params)
-        members.add(plan_)
-        write(plan_.inventory, build_jobs(plan_), plan_.ap_of)
-    for group in plan_groups(params, members, _root(found, data_folder)):
-        write(group.inventory, _build_group(group), {})
-    stale = _set_aside(Path(results_folder), found, params, written)
-    report = Report((*entries, *found.others), written, warnings, tuple(stale))
-    inventory = dump_json([e.model_dump(mode="json") for e in report.entries])
-    JsonFolder(Path(results_folder) / ASIDE).write(INVENTORY_NAME, inventory)
-    return report
+        self._shards.write(inventory.model_copy(update={"entries": built}))
+        self.entries.extend(built)
 
 
 def build_jobs(session_plan: SessionPlan) -> Jobs:

@@ -13,9 +13,9 @@ from dispatch_assets.clocks import clock_warnings, reader_of_times
 from dispatch_assets.errors import ParameterError, StreamError
 from dispatch_assets.group_members import Member
 from dispatch_assets.groups import GroupPlan
-from dispatch_assets.input_format import reading
 from dispatch_assets.jobs import AS_IN_THE_INVENTORY, JobBuilder, software_versions, zero_warnings
 from dispatch_assets.models import SegmentClock, SortingJob, TimestampReport
+from dispatch_assets.reading import reading
 from dispatch_assets.recording_json import recording_to_dict
 from dispatch_assets.sample_map import ConcatenatedSegment, own_times, sample_map
 from dispatch_assets.time_vectors import CHUNK_SAMPLES, ReadTimes

@@ -10,11 +10,12 @@ import numpy as np
 
 from dispatch_assets import naming
 from dispatch_assets.errors import NamingError, UnknownJobError, count, did_you_mean
-from dispatch_assets.input_format import reading
 from dispatch_assets.jobs import select_group
 from dispatch_assets.models import Inventory, InventoryEntry
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.planning import PlannedJob, SessionPlan, plan_session
+from dispatch_assets.planning import SessionPlan, plan_session
+from dispatch_assets.reading import reading
+from dispatch_assets.stream_plans import PlannedJob
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording

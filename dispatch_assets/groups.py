@@ -18,9 +18,9 @@ from dispatch_assets import naming
 from dispatch_assets.entries import session_entry
 from dispatch_assets.errors import DispatchError, StreamError, UnknownJobError, count
 from dispatch_assets.group_members import Facts, Member, MemberPlans
-from dispatch_assets.input_format import reading
 from dispatch_assets.models import Inventory, InventoryEntry, Reason, Session
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.reading import reading
 
 GROUP = "group"
 """What stands in the place of an input format for a group."""

@@ -7,13 +7,10 @@ lazy: listing streams reads headers only, and each recording opens when it is as
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,14 +19,13 @@ from dispatch_assets.errors import DispatchError, StreamError
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.npy import NpyFile
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.reading import reading
 from dispatch_assets.special_files import refuse_special_files
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
-FIX_OR_MOVE = "Copy it again from the rig, or move it out of the session to dispatch the rest"
 _MAX_DEPTH = 5  # of the folders looked through for remains of a session
-_MAX_CAUSE = 300  # letters
 
 
 @dataclass(frozen=True)
@@ -222,40 +218,3 @@ def from_whole(open_whole: Callable[[], BaseRecording]) -> Callable[[Sequence[in
         return recording.select_segments(list(positions))
 
     return open_segments
-
-
-@contextmanager
-def reading(where: object, remedy: str = FIX_OR_MOVE) -> Iterator[None]:
-    """Turn whatever a third-party reader raises into a `StreamError` that names the path.
-
-    Readers raise anything from AssertionError to struct.error on a damaged file; their warnings
-    are about the file as well and are not for the terminal.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except (DispatchError, MemoryError, NameError):  # ours, the machine's, or a bug of ours
-        raise
-    except Exception as e:
-        raise StreamError(cause_of(e), where, remedy, Reason.UNREADABLE) from e
-
-
-def cause_of(error: Exception) -> str:
-    """Return what a library complains of, as a clause for people.
-
-    A bare `KeyError`, for one, says nothing but the name of what it has not found.
-    """
-    said = " ".join(str(error).split())
-    if isinstance(error, KeyError):
-        return f"cannot be read: it lacks {said}"
-    if isinstance(error, UnicodeDecodeError):
-        return "cannot be read: it is not the text that it should be"
-    if isinstance(error, json.JSONDecodeError):
-        return f"cannot be read: it is not valid JSON ({said})"
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read: {error.strerror}"
-    if not said:
-        return f"cannot be read: its reader gave up without a message ({type(error).__name__})"
-    said = said if len(said) <= _MAX_CAUSE else f"{said[:_MAX_CAUSE]} ..."
-    return f'cannot be read: its reader says "{said}"'

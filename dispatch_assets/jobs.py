@@ -10,11 +10,12 @@ import numpy as np
 
 from dispatch_assets.clocks import clock_warnings, timestamp_report
 from dispatch_assets.errors import StreamError
-from dispatch_assets.input_format import reading
 from dispatch_assets.models import Reason, SegmentClock, Session, SortingJob, TimestampReport
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.planning import PlannedJob, SessionPlan, lfp_positions
+from dispatch_assets.planning import SessionPlan
+from dispatch_assets.reading import reading
 from dispatch_assets.recording_json import recording_to_dict
+from dispatch_assets.stream_plans import PlannedJob, lfp_positions
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording

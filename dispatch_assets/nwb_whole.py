@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dispatch_assets.errors import count
-from dispatch_assets.input_format import cause_of
+from dispatch_assets.reading import cause_of
 from dispatch_assets.whole_files import size_of
 from dispatch_assets.zarr_whole import store_gaps
 

@@ -17,13 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dispatch_assets.errors import SessionError, StreamError
-from dispatch_assets.input_format import (
-    SkippedStream,
-    Source,
-    SourceRecording,
-    SourceSegment,
-    reading,
-)
+from dispatch_assets.input_format import SkippedStream, Source, SourceRecording, SourceSegment
 from dispatch_assets.models import Reason
 from dispatch_assets.naming import natural_key
 from dispatch_assets.open_ephys_dats import OPENED_ALONE, open_dat, why_not_whole
@@ -36,6 +30,7 @@ from dispatch_assets.open_ephys_folders import (
     streams,
 )
 from dispatch_assets.open_ephys_probes import Settings, attach_neuropixels_probe, is_ambiguous
+from dispatch_assets.reading import reading
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording

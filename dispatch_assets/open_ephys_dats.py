@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dispatch_assets.errors import StreamError
-from dispatch_assets.input_format import reading
 from dispatch_assets.npy import open_npy
 from dispatch_assets.open_ephys_folders import (
     RecordingFolder,
     Stream,
     first_damage,
 )
+from dispatch_assets.reading import reading
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording

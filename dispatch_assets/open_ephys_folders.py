@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from dispatch_assets.errors import SessionError, StreamError
-from dispatch_assets.input_format import FIX_OR_MOVE, reading
 from dispatch_assets.models import Reason
 from dispatch_assets.naming import natural_key
 from dispatch_assets.npy import NpyFile, npy_length, open_npy
+from dispatch_assets.reading import FIX_OR_MOVE, reading
 
 MAX_DEPTH = 5
 _BYTES_PER_SAMPLE = 2  # Open Ephys stores 16-bit integers

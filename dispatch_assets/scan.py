@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dispatch_assets.changes import Scan
-from dispatch_assets.discovery import Discovery, discover, is_empty
+from dispatch_assets.data_root import is_empty
+from dispatch_assets.discovery import Discovery, discover
 from dispatch_assets.errors import MassRemovalError, ParameterError, count
 from dispatch_assets.group_members import MemberPlans
 from dispatch_assets.groups import GROUP, plan_group

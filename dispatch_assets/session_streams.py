@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispatch_assets.errors import SettingsError, did_you_mean
-from dispatch_assets.input_format import SkippedStream, Source, SourceRecording, reading
+from dispatch_assets.input_format import SkippedStream, Source, SourceRecording
 from dispatch_assets.models import EXPECTED_REASONS, Reason, SettingsFound
 from dispatch_assets.probes import attach_probe_file, check_wiring
+from dispatch_assets.reading import reading
 from dispatch_assets.session_params import ProbeFiles, SessionParams
 from dispatch_assets.session_settings import REMEDY, SessionSettings
 

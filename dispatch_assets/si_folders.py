@@ -14,9 +14,9 @@ import numpy as np
 
 from dispatch_assets import zarr_store
 from dispatch_assets.errors import DispatchError, StreamError, count
-from dispatch_assets.input_format import FIX_OR_MOVE, reading
 from dispatch_assets.models import Reason
 from dispatch_assets.npy import npy_length
+from dispatch_assets.reading import FIX_OR_MOVE, reading
 from dispatch_assets.recording_json import check_trusted
 from dispatch_assets.si_descriptions import Descriptions, named_paths
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dispatch_assets.errors import ParameterError, SessionError, StreamError, did_you_mean
-from dispatch_assets.input_format import reading
 from dispatch_assets.models import Session
 from dispatch_assets.naming import natural_key
 from dispatch_assets.params import DispatchParams, SpikeInterfaceInfo
+from dispatch_assets.reading import reading
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording

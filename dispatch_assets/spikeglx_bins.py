@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dispatch_assets.input_format import reading
 from dispatch_assets.probes import attach_probe
+from dispatch_assets.reading import reading
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording

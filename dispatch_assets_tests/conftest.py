@@ -14,6 +14,7 @@ pytest.register_assert_rewrite(
     "dispatch_assets_tests.formats.contract_jobs",
     "dispatch_assets_tests.formats.contract_planning",
     "dispatch_assets_tests.formats.sample_session",
+    "dispatch_assets_tests.security.lab",
 )
 
 from dispatch_assets_tests.formats.sample_session import Library  # noqa: E402 - after registering

@@ -13,7 +13,7 @@ from dispatch_assets.errors import AmbiguousSessionsError, DispatchError, Stream
 from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import InventoryEntry, SortingJob
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.planning import PlannedJob
+from dispatch_assets.stream_plans import PlannedJob
 from dispatch_assets_tests.formats.tampering import copy, reverse_directories, snapshot
 from dispatch_assets_tests.samples import generic, payload
 

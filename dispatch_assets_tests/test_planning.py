@@ -14,7 +14,8 @@ from dispatch_assets.errors import SessionError, StreamError, UnknownJobError
 from dispatch_assets.input_format import SkippedStream, Source
 from dispatch_assets.models import InventoryEntry, Reason
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.planning import SessionPlan, lfp_positions, plan_session
+from dispatch_assets.planning import SessionPlan, plan_session
+from dispatch_assets.stream_plans import lfp_positions
 from dispatch_assets_tests.sources import SESSION, MadeUp, recording, stream
 
 DAMAGED = StreamError("is cut short", "x.dat", "Copy it again", Reason.TRUNCATED)

@@ -6,8 +6,8 @@ from dispatch_assets.defs.failures import as_failure
 from dispatch_assets.defs.metadata import failures_metadata, not_jobs_table
 from dispatch_assets.defs.resources import Store
 from dispatch_assets.errors import DispatchError, count
-from dispatch_assets.input_format import reading
 from dispatch_assets.models import SortingJob
+from dispatch_assets.reading import reading
 from dispatch_assets.recording_json import check_trusted
 
 JOB_LOADS = dg.AssetCheckSpec(

@@ -17,33 +17,22 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from dispatch_assets import open_ephys, open_ephys_folders, zarr_store
-from dispatch_assets.errors import SessionError, StreamError, count
-from dispatch_assets.input_format import (
-    FIX_OR_MOVE,
-    Evidence,
-    InputFormat,
-    SkippedStream,
-    Source,
-    SourceRecording,
-    SourceSegment,
-    from_whole,
-    reading,
-)
+from dispatch_assets import open_ephys, open_ephys_folders
+from dispatch_assets.aind_stores import store_recording
+from dispatch_assets.errors import SessionError
+from dispatch_assets.input_format import Evidence, InputFormat, SkippedStream, Source
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key, whole_characters
-from dispatch_assets.open_ephys_probes import Settings, attach_neuropixels_probe
+from dispatch_assets.open_ephys_probes import Settings
 from dispatch_assets.open_ephys_whole import descriptions_gaps, recordings_gaps
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.reading import FIX_OR_MOVE
 from dispatch_assets.si_whole import zarr_gaps
-
-if TYPE_CHECKING:
-    from spikeinterface.core import BaseRecording
 
 _ZARR = re.compile(r"^(?P<block>experiment\d+)_(?P<stream>.+)\.zarr$")
 _SKIPPED = ("NI-DAQ", "Rhythm")
@@ -174,88 +163,13 @@ def _source(
     if re.search(r"(^|[-_. ])LFP$", stream):
         message = "LFP band; goes with the job of the AP stream of the same name"
         return SkippedStream(block, stream, Reason.LFP_BAND, message)
-    source = _recording(block, stream, store, clipped)
+    source = store_recording(block, stream, store, clipped.settings(block, stream))
     lfp_stream = stream.removesuffix("AP") + "LFP"
     lfp = stores.get((block, lfp_stream)) if stream.endswith("AP") else None
-    return replace(source, lfp=_recording(block, lfp_stream, lfp, clipped) if lfp else None)
-
-
-def _recording(block: str, stream: str, store: Path, clipped: _Clipped) -> SourceRecording:
-    problem: StreamError | None = None
-    n_segments: object = None
-    arrays: zarr_store.Arrays = {}
-    try:
-        with reading(store):
-            arrays = zarr_store.check_store(store)
-            n_segments = zarr_store.attributes(store).get("num_segments")
-    except StreamError as e:
-        problem = e
-    if not isinstance(n_segments, int):
-        n_segments = 1
-        what = "is no recording that SpikeInterface wrote: its .zattrs have no num_segments"
-        problem = problem or StreamError(what, store, FIX_OR_MOVE, Reason.UNREADABLE)
-    metadata = (".zattrs", ".zgroup", "channel_ids", "properties")
-    settings = clipped.settings(block, stream)
-    return SourceRecording(
-        block=block,
-        stream=stream,
-        segments=tuple(_segment(store, i, arrays, problem) for i in range(n_segments)),
-        open_segments=from_whole(_opener(store, stream, settings)),
-        shared_files=tuple(store / name for name in metadata if (store / name).exists()),
-    )
-
-
-def _segment(
-    store: Path, index: int, arrays: zarr_store.Arrays, problem: StreamError | None
-) -> SourceSegment:
-    traces, times = store / f"traces_seg{index}", store / f"times_seg{index}"
-    files = tuple(f for f in (traces, times) if f.is_dir())
-    if problem is None:
-        try:
-            with reading(store):
-                problem = _check_arrays(traces, files, arrays)
-        except StreamError as e:
-            problem = e
-    return SourceSegment(index, files, problem)
-
-
-def _check_arrays(
-    traces: Path, folders: tuple[Path, ...], arrays: zarr_store.Arrays
-) -> StreamError | None:
-    if traces not in folders:
-        what = "the store announces this segment, but it is missing"
-        return StreamError(what, traces, FIX_OR_MOVE, Reason.MISSING_FILE)
-    if zarr_store.metadata_of(traces, arrays)["shape"][0] == 0:
-        return StreamError("the stream has no samples", traces, "", Reason.EMPTY)
-    for folder in folders:
-        n_missing = zarr_store.n_missing_chunks(folder, zarr_store.metadata_of(folder, arrays))
-        if n_missing:
-            chunks = count(n_missing, "chunk is", "chunks are")
-            what = f"{chunks} missing, and would be read as zeros"
-            return StreamError(what, folder, FIX_OR_MOVE, Reason.TRUNCATED)
-    return None
-
-
-def _opener(store: Path, stream: str, settings: Settings | None) -> Callable[[], BaseRecording]:
-    def open_whole() -> BaseRecording:
-        # read_zarr would call whatever the store's attributes name as its class
-        from spikeinterface.core.zarrextractors import read_zarr_recording
-
-        with reading(store):
-            recording: BaseRecording = read_zarr_recording(store)
-            if _has_blank_probe(recording) and settings is not None:
-                attach_neuropixels_probe(recording, settings, stream)
-        return recording
-
-    return open_whole
-
-
-def _has_blank_probe(recording: BaseRecording) -> bool:
-    """Return whether a probe's name is blank, as in stores written before its bug was fixed."""
-    if not recording.has_probe():
-        return True
-    probes = recording.get_probegroup().probes
-    return any("" in (p.name, p.annotations.get("name")) for p in probes)
+    if lfp is None:
+        return source
+    settings = clipped.settings(block, lfp_stream)
+    return replace(source, lfp=store_recording(block, lfp_stream, lfp, settings))
 
 
 def _without_store(block: str, stream: str, clipped: _Clipped) -> SkippedStream:

@@ -23,12 +23,12 @@ from dispatch_assets.input_format import (
     SourceRecording,
     SourceSegment,
     from_whole,
-    reading,
 )
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key
 from dispatch_assets.params import SETTINGS_NAME, DispatchParams, SpikeInterfaceInfo
 from dispatch_assets.probes import attach_probe_file, check_wiring
+from dispatch_assets.reading import reading
 from dispatch_assets.si_descriptions import Descriptions
 from dispatch_assets.si_readers import (
     SELF_DESCRIBING,

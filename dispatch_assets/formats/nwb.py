@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from dispatch_assets import zarr_store
 from dispatch_assets.errors import SessionError, StreamError, count
 from dispatch_assets.input_format import (
-    FIX_OR_MOVE,
     Evidence,
     InputFormat,
     SkippedStream,
@@ -20,23 +19,22 @@ from dispatch_assets.input_format import (
     SourceRecording,
     SourceSegment,
     from_whole,
-    reading,
 )
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key
+from dispatch_assets.nwb_files import is_nwb, named_nwb, nwb_files
 from dispatch_assets.nwb_probes import GROUPS, ElectrodeGroups, attach_device_probes
 from dispatch_assets.nwb_series import series_paths
 from dispatch_assets.nwb_whole import hdf5_gaps, zarr_gaps
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.reading import FIX_OR_MOVE, reading
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 MIN_AP_RATE_HZ = 10_000.0  # upstream's border between AP and LFP
-MAX_DEPTH = 3  # DANDI keeps files in subject folders
 _ARRAYS = ("data", "timestamps")
 _TRUNCATED = re.compile(r"truncated file: .*stored_eof = (\d+)")  # what HDF5 says
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NO_LOCATIONS = (
     "Add rel_x and rel_y to the electrodes table, or read the file with input 'spikeinterface', "
     "reader_type 'nwb' and probe_paths"
@@ -52,16 +50,16 @@ class Nwb(InputFormat):
 
     def detect(self, path: Path) -> Evidence:
         """See `InputFormat.detect`."""
-        if _is_nwb(path):
+        if is_nwb(path):
             return Evidence(True, path, "an NWB file")
-        found = _nwb_files(path, MAX_DEPTH) if path.is_dir() else []
+        found = nwb_files(path) if path.is_dir() else []
         if found:
             return Evidence(True, found[0], "an NWB file in it", nested=True)
         return Evidence(False, None, "no NWB file")
 
     def session_paths(self, entry: Path) -> list[Path]:
         """Return every NWB file in `entry`: each is a session."""
-        return [entry] if _is_nwb(entry) else _nwb_files(entry, MAX_DEPTH)
+        return [entry] if is_nwb(entry) else nwb_files(entry)
 
     def session_name(self, path: Path) -> str:
         """Return the file's name without its endings."""
@@ -69,8 +67,8 @@ class Nwb(InputFormat):
 
     def gaps(self, path: Path) -> Iterator[str]:
         """See `InputFormat.gaps`; a half-copied file beside a whole one counts, too."""
-        for file in [path] if _is_nwb(path) else _named_nwb(path, MAX_DEPTH):
-            if not _is_nwb(file):
+        for file in [path] if is_nwb(path) else named_nwb(path):
+            if not is_nwb(file):
                 yield f"{file}: is no NWB file yet"
             elif file.is_dir():
                 yield from zarr_gaps(file)
@@ -92,44 +90,6 @@ class Nwb(InputFormat):
         for name in sorted(series, key=natural_key):
             open_series = functools.partial(_open, path, name, groups, with_times=with_times)
             yield from _sources(session, name, arrays, functools.cache(open_series))
-
-
-def _is_nwb(path: Path) -> bool:
-    if path.is_dir():
-        named = path.name.endswith((".nwb", ".nwb.zarr", ".zarr"))
-        return named and zarr_store.is_zarr(path) and "nwb_version" in _safe_attributes(path)
-    if not path.name.endswith(".nwb") or not path.is_file():
-        return False
-    with path.open("rb") as f:
-        return f.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
-
-
-def _safe_attributes(path: Path) -> dict[str, Any]:
-    try:
-        return zarr_store.attributes(path)
-    except StreamError:
-        return {}  # a damaged store with an NWB name is not recognised; `formats` says so
-
-
-def _nwb_files(folder: Path, max_depth: int) -> list[Path]:
-    found = []
-    for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
-        if _is_nwb(path):
-            found.append(path)
-        elif max_depth > 1 and path.is_dir() and not zarr_store.is_zarr(path):
-            found += _nwb_files(path, max_depth - 1)
-    return found
-
-
-def _named_nwb(folder: Path, max_depth: int) -> list[Path]:
-    """Return what is or may become an NWB file, by its name."""
-    found = []
-    for path in sorted(folder.iterdir(), key=lambda p: natural_key(p.name)):
-        if path.name.endswith((".nwb", ".nwb.zarr")) or _is_nwb(path):
-            found.append(path)
-        elif max_depth > 1 and path.is_dir() and not zarr_store.is_zarr(path):
-            found += _named_nwb(path, max_depth - 1)
-    return found
 
 
 def _refuse_truncated(path: Path) -> None:

@@ -8,68 +8,48 @@ probe folder is opened by itself: what is wrong with one probe does not concern 
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from dispatch_assets.errors import SessionError, StreamError, count
+from dispatch_assets.errors import SessionError, StreamError
 from dispatch_assets.input_format import (
-    FIX_OR_MOVE,
     Evidence,
     InputFormat,
     SkippedStream,
     Source,
     SourceRecording,
     SourceSegment,
-    reading,
 )
 from dispatch_assets.models import Reason, Session
 from dispatch_assets.naming import natural_key
 from dispatch_assets.params import DispatchParams
+from dispatch_assets.reading import FIX_OR_MOVE, reading
 from dispatch_assets.spikeglx_bins import open_bins
+from dispatch_assets.spikeglx_files import BIN, META, MetaFile, files_in, parse_meta
 from dispatch_assets.spikeglx_whole import run_gaps
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 MAX_DEPTH = 3  # session / run_g0 / run_g0_imec0 / *.meta
-_META = re.compile(r"\.(imec\d*\.(ap|lf)|nidq|obx\d*\.obx)\.meta$")
-_BIN = re.compile(_META.pattern.replace("meta", "bin"))
-_GATE_AND_TRIGGER = re.compile(r"_g(\d+)_t(?:(\d+)|cat)\.")
 _PROBE_FOLDER = re.compile(r"_(imec|obx)\d*$")
-_BYTES_PER_SAMPLE = 2  # SpikeGLX stores 16-bit integers
-
-
-@dataclass(frozen=True)
-class _File:
-    """One .meta file and what it says."""
-
-    meta: Path
-    stream: str
-    order: tuple[int, int]  # gate, trigger; -1 where the name has none
-    n_sync: int = 0
-    problem: StreamError | None = None
-
-    @property
-    def bin(self) -> Path:
-        return self.meta.with_suffix(".bin")
 
 
 class SpikeGLX(InputFormat):
     """Folders written by SpikeGLX (Neuropixels 1.0, 2.0, Ultra, OneBox, phase 3A)."""
 
     name: ClassVar[str] = "spikeglx"
-    tell_tale = re.compile(_META.pattern.replace("meta", "(bin|cbin|meta)"))
+    tell_tale = re.compile(META.pattern.replace("meta", "(bin|cbin|meta)"))
 
     def detect(self, path: Path) -> Evidence:
         """See `InputFormat.detect`."""
         if not path.is_dir():
             return Evidence(False, None, "not a folder")
-        for meta in _files(path, MAX_DEPTH - 1):
+        for meta in files_in(path, MAX_DEPTH - 1):
             parent = meta.parent
             direct = parent == path or (
                 parent.parent == path and _PROBE_FOLDER.search(parent.name) is not None
@@ -79,17 +59,17 @@ class SpikeGLX(InputFormat):
 
     def gaps(self, path: Path) -> Iterator[str]:
         """See `InputFormat.gaps`."""
-        return run_gaps([*_files(path, MAX_DEPTH, self.tell_tale)])
+        return run_gaps([*files_in(path, MAX_DEPTH, self.tell_tale)])
 
     def read(self, session: Session, params: DispatchParams) -> Iterator[Source]:
         """See `InputFormat.read`."""
         root = Path(session.path)
-        files = [_parse(meta) for meta in _files(root, MAX_DEPTH)]
+        files = [parse_meta(meta) for meta in files_in(root, MAX_DEPTH)]
         if not files:
             remedy = "Check that the run folder was copied completely"
             raise SessionError("no SpikeGLX .meta file in it", root, remedy)
         segments = {order: i for i, order in enumerate(sorted({f.order for f in files}))}
-        streams: dict[str, list[_File]] = defaultdict(list)
+        streams: dict[str, list[MetaFile]] = defaultdict(list)
         for file in sorted(files, key=lambda f: (f.order, f.meta)):
             streams[file.stream].append(file)
         for stream in sorted(streams, key=natural_key):
@@ -97,75 +77,8 @@ class SpikeGLX(InputFormat):
         yield from _orphans(root, {f.bin for f in files})
 
 
-def _files(root: Path, max_depth: int, pattern: re.Pattern[str] = _META) -> Iterator[Path]:
-    """Yield the .meta (or .bin) files below `root`, shallow ones first, in sorted order."""
-    try:
-        entries = sorted(os.scandir(root), key=lambda e: e.name)
-    except OSError as e:
-        raise SessionError(f"cannot be listed ({e.strerror})", root, "Check its permissions") from e
-    for entry in entries:
-        if pattern.search(entry.name) and entry.is_file():
-            yield Path(entry.path)
-    if max_depth > 1:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _files(Path(entry.path), max_depth - 1, pattern)
-
-
-def _parse(meta: Path) -> _File:
-    """Read one .meta file; what is wrong with it becomes the file's problem."""
-    from neo.rawio.spikeglxrawio import extract_stream_info, read_meta_file
-
-    by_name = _META.search(meta.name)
-    stream = by_name.group(1).removesuffix(".obx") if by_name else meta.stem
-    order = _order(meta.name)
-    try:
-        with reading(meta):
-            fields = read_meta_file(meta)
-            info = extract_stream_info(meta, fields)
-            stream, n_channels = str(info["stream_name"]), int(info["num_chan"])
-            n_sync = sum("SY" in name for name in info["channel_names"])
-        problem = _size_problem(meta.with_suffix(".bin"), fields, n_channels)
-    except StreamError as e:
-        return _File(meta, stream, order, problem=e)
-    return _File(meta, stream, order, n_sync, problem)
-
-
-def _order(name: str) -> tuple[int, int]:
-    """Return (gate, trigger) in a file's name; what is no number (``tcat``) comes first.
-
-    neo orders segments so, too, but finds no gate in CatGT's names of NI files.
-    """
-    found = _GATE_AND_TRIGGER.search(name)
-    return (-1, -1) if found is None else (int(found[1]), int(found[2] or -1))
-
-
-def _size_problem(bin_file: Path, fields: dict[str, str], n_channels: int) -> StreamError | None:
-    """Compare the .bin file with what its .meta file promises."""
-    if not bin_file.exists():
-        compressed = bin_file.with_suffix(".cbin").exists()
-        remedy = (
-            "Decompress it, or read it with input 'spikeinterface' and "
-            "reader_type 'compressedbinaryibl'"
-            if compressed
-            else FIX_OR_MOVE
-        )
-        what = "there is a .meta file but no .bin file"
-        return StreamError(what, bin_file, remedy, Reason.MISSING_FILE)
-    size = bin_file.stat().st_size
-    expected = fields.get("fileSizeBytes", "")
-    if expected.isdecimal() and size < int(expected):
-        what = f"{count(size, 'byte')} on disk, {int(expected):,} according to its .meta file"
-        return StreamError(what, bin_file, FIX_OR_MOVE, Reason.TRUNCATED)
-    if size % (n_channels * _BYTES_PER_SAMPLE):
-        n_bytes, channels = count(size, "byte is", "bytes are"), count(n_channels, "channel")
-        what = f"{n_bytes} not a whole number of samples of {channels}"
-        return StreamError(what, bin_file, FIX_OR_MOVE, Reason.TRUNCATED)
-    return None
-
-
 def _sources(
-    stream: str, streams: dict[str, list[_File]], segments: dict[tuple[int, int], int]
+    stream: str, streams: dict[str, list[MetaFile]], segments: dict[tuple[int, int], int]
 ) -> Iterator[Source]:
     files = streams[stream]
     if stream.startswith(("nidq", "obx")):
@@ -191,12 +104,12 @@ def _sources(
 
 
 def _source(
-    stream: str, streams: dict[str, list[_File]], segments: dict[tuple[int, int], int]
+    stream: str, streams: dict[str, list[MetaFile]], segments: dict[tuple[int, int], int]
 ) -> SourceRecording:
     files = streams[stream]
     twice = {order for order, n in Counter(f.order for f in files).items() if n > 1}
 
-    def segment(file: _File) -> SourceSegment:
+    def segment(file: MetaFile) -> SourceSegment:
         problem = file.problem
         if problem is None and file.order in twice:
             same = ", ".join(str(f.meta) for f in files if f.order == file.order)
@@ -215,7 +128,7 @@ def _source(
 class _Opener:
     """Opens segments of one stream, each probe folder once."""
 
-    def __init__(self, stream: str, streams: dict[str, list[_File]]) -> None:
+    def __init__(self, stream: str, streams: dict[str, list[MetaFile]]) -> None:
         self.stream, self.files = stream, streams[stream]
         self.every_file = [f for files in streams.values() for f in files]
         self._folder = functools.cache(self._open_folder)
@@ -242,7 +155,7 @@ class _Opener:
             try:
                 with reading(f"{folder} ({self.stream})"):
                     recording = read_spikeglx(folder, stream_name=self.stream)
-                beside = map(_parse, _files(folder, 1))
+                beside = map(parse_meta, files_in(folder, 1))
                 return recording, sorted({f.order for f in beside if f.bin.exists()})
             except StreamError:  # a neighbour may be the cause
                 if not mine:
@@ -252,7 +165,7 @@ class _Opener:
 
 def _orphans(root: Path, known: set[Path]) -> Iterator[SkippedStream]:
     """Report .bin files that no .meta file describes."""
-    for file in _files(root, MAX_DEPTH, _BIN):
+    for file in files_in(root, MAX_DEPTH, BIN):
         if file not in known:
             message = f"{file}: there is a .bin file but no .meta file. {FIX_OR_MOVE}."
             yield SkippedStream("block0", file.stem, Reason.MISSING_FILE, message)

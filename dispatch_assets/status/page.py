@@ -67,13 +67,18 @@ def render(fleet: FleetStatus, folder: Path) -> str:
         "states": [m for m in _STATES if m in {*fleet.n_recordings, *fleet.n_sessions}],
         "data": _data(fleet, folder),
     }
-    css = _own("page.css") + "".join(
+    page = self_contained(_own("page.html.j2"), _style(), _own("page.js"), content)
+    # bytes of names that are no UTF-8 cannot stand in a page
+    return page.encode("utf-8", "replace").decode()
+
+
+def _style() -> str:
+    """Return the page's style sheet, with the colours of the states."""
+    grounds = (
         f".ground-{i} {{ background: {m.colour}; color: {m.ink}; }}\n"
         for i, m in enumerate(MARKS.values())
     )
-    page = self_contained(_own("page.html.j2"), css, _own("page.js"), content)
-    # bytes of names that are no UTF-8 cannot stand in a page
-    return page.encode("utf-8", "replace").decode()
+    return _own("page.css") + "".join(grounds)
 
 
 def _own(name: str) -> str:

@@ -11,7 +11,7 @@ from dispatch_assets.models import Inventory, InventoryEntry, Reason
 from dispatch_assets.naming import file_stem, unescape
 from dispatch_assets.report import place
 from dispatch_assets.shards import Shards, Tombstones
-from dispatch_assets.status.models import Problem, SessionStatus
+from dispatch_assets.status.models import Problem, RecordingStatus, SessionStatus
 from dispatch_assets.status.recordings import Places, fault_status, recording_status
 from dispatch_assets.watch.states import ABOUT, EntryState, State
 
@@ -68,20 +68,9 @@ class Look:
             return _damaged(unescape(stem), e)
         stones = self._tombstones(stem)
         entry = entries.get(inventory.session.name) or _entry_of(inventory, stones)
-        buried = stones.recordings if stones else {}
-        parameters = inventory.parameters_hash
-        recordings = [
-            recording_status(e, parameters, buried.get(str(e.job_key)), self._places)
-            for e in inventory.jobs
-        ]
-        there = {str(e.job_key) for e in inventory.jobs}
-        recordings += [
-            recording_status(stone.entry, parameters, stone, self._places)
-            for key, stone in buried.items()
-            if key not in there
-        ]
         gone, excluded = entry.state == State.VANISHED, _excluded(inventory)
         faults = [] if gone else [fault_status(e) for e in inventory.failures]
+        recordings = [*faults, *self._recordings(inventory, stones)]
         return SessionStatus(
             session_name=inventory.session.name,
             state=entry.state,
@@ -90,11 +79,24 @@ class Look:
             input_format=inventory.session.input_format,
             path=inventory.session.path,
             n_left_out=sum(e.status == "skipped" for e in inventory.entries),
-            recordings=[*faults, *recordings],
+            recordings=recordings,
             next_step="nothing: excluded" if excluded else _next_step(entry.state),
             needs_attention=entry.state == State.QUARANTINED
-            or any(r.needs_attention for r in [*faults, *recordings]),
+            or any(r.needs_attention for r in recordings),
         )
+
+    def _recordings(
+        self, inventory: Inventory, stones: Tombstones | None
+    ) -> Iterator[RecordingStatus]:
+        """Yield a session's recordings: those that it has, then those that it has no longer."""
+        buried = stones.recordings if stones else {}
+        parameters = inventory.parameters_hash
+        for e in inventory.jobs:
+            yield recording_status(e, parameters, buried.get(str(e.job_key)), self._places)
+        there = {str(e.job_key) for e in inventory.jobs}
+        for key, stone in buried.items():
+            if key not in there:
+                yield recording_status(stone.entry, parameters, stone, self._places)
 
     def _tombstones(self, stem: str) -> Tombstones | None:
         if stem not in self._buried:

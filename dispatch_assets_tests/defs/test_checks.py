@@ -10,7 +10,7 @@ import pytest
 from dispatch_assets.defs.checks import CheckedJobs
 from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import SortingJob
-from dispatch_assets.planning import PlannedJob
+from dispatch_assets.stream_plans import PlannedJob
 from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, Lab, rows, sentence
 
 

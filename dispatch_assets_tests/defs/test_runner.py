@@ -20,7 +20,7 @@ from dispatch_assets.job_files import JobFiles
 from dispatch_assets.jobs import JobBuilder
 from dispatch_assets.models import SortingJob
 from dispatch_assets.params import DispatchParams
-from dispatch_assets.planning import PlannedJob
+from dispatch_assets.stream_plans import PlannedJob
 from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, Lab
 
 

@@ -11,22 +11,20 @@ import pytest
 
 from dispatch_assets_tests.formats.contract import SECONDS, InputFormatContract
 from dispatch_assets_tests.formats.openephys_lab import (
+    ANOTHER,
     AP,
+    LFP,
     NODE,
     ONE,
+    PROBE_B,
     PXI,
     STREAMS,
+    TIMES,
+    read,
     stream_folder,
     write,
 )
-from dispatch_assets_tests.outcome import (
-    dispatched,
-    loaded,
-    loaded_lfp,
-    names,
-    planned,
-    reasons,
-)
+from dispatch_assets_tests.outcome import dispatched, loaded, loaded_lfp, names, planned, reasons
 from dispatch_assets_tests.samples import SAVED, openephys, payload
 from dispatch_assets_tests.samples.neuropixels import sites
 from dispatch_assets_tests.samples.openephys import Probe, Stream, ni_stream, probe_streams
@@ -35,10 +33,10 @@ from dispatch_assets_tests.samples.openephys import Probe, Stream, ni_stream, pr
 class TestContract(InputFormatContract):
     input_format = "openephys"
     decides = "Record Node 101/experiment1/recording1/structure.oebin"
-    jobs = {("experiment1", f"{PXI}ProbeA-AP"): 1, ("experiment1", f"{PXI}ProbeB"): 4}
+    jobs = {("experiment1", AP): 1, ("experiment1", PROBE_B): 4}
     left_out = {
         ("experiment1", f"{NODE}NI-DAQmx-112.PXIe-6341"): "auxiliary_stream",
-        ("experiment1", f"{PXI}ProbeA-LFP"): "lfp_band",
+        ("experiment1", LFP): "lfp_band",
         ("experiment1", f"{PXI}ProbeA-APSYNC"): "sync_stream",
         ("experiment1", f"{PXI}ProbeA-LFPSYNC"): "sync_stream",
         ("experiment1", f"{PXI}ProbeBSYNC"): "sync_stream",
@@ -47,16 +45,14 @@ class TestContract(InputFormatContract):
         "*/*/recording1/continuous/*.ProbeA-AP/continuous.dat",
         "*/*/recording2/continuous/*.ProbeA-AP/continuous.dat",
     )
-    raw_stream = ("experiment1", f"{PXI}ProbeA-AP")
+    raw_stream = ("experiment1", AP)
 
     def write(self, folder: Path) -> Path:
         experiments = {1: (1, 2)}
         return openephys.write_session(folder, STREAMS, experiments=experiments, seconds=SECONDS)
 
     def read(self, session: Path, block: str, stream: str) -> Any:
-        from spikeinterface.extractors import read_openephys
-
-        return read_openephys(session, stream_name=stream, load_sync_timestamps=True)
+        return read(session, stream)
 
 
 def test_experiments_keep_their_numbers_and_recordings_count_from_one(tmp_path: Path) -> None:
@@ -78,8 +74,7 @@ def test_experiments_keep_their_numbers_and_recordings_count_from_one(tmp_path: 
 
 
 def test_nodes_are_separate_streams(tmp_path: Path) -> None:
-    probe_b = probe_streams(Probe("ProbeB", "NP2", 2, SAVED))
-    write(tmp_path, {"Record Node 101": ONE, "Record Node 102": [*ONE, *probe_b]})
+    write(tmp_path, {"Record Node 101": ONE, "Record Node 102": [*ONE, *ANOTHER]})
     other = "Record Node 102#Neuropix-PXI-100."
     streams = [AP, f"{other}ProbeA-AP", f"{other}ProbeB"]
     assert names(planned(tmp_path)) == [f"experiment1_{s}_recording1" for s in streams]
@@ -91,7 +86,7 @@ def test_times_are_those_of_the_synchronisation(tmp_path: Path) -> None:
     (job,) = jobs.values()
     assert (job.timestamps.verdict, job.skip_times) == ("kept", False)
     times = loaded(job, tmp_path).get_times()
-    np.testing.assert_array_equal(times, payload.sync_times(3000, 30000.0, 21.5))
+    np.testing.assert_array_equal(times, TIMES)
     lfp_times = loaded_lfp(job, tmp_path).get_times()
     np.testing.assert_array_equal(lfp_times, payload.sync_times(250, 2500.0, 21.5))
 

@@ -11,15 +11,8 @@ import pytest
 
 from dispatch_assets import open_ephys, open_ephys_dats, open_ephys_folders
 from dispatch_assets.input_format import SourceRecording
-from dispatch_assets_tests.formats.openephys_lab import (
-    NODE,
-    STREAMS,
-    recording_folder,
-    write,
-)
-from dispatch_assets_tests.outcome import (
-    sizes,
-)
+from dispatch_assets_tests.formats.openephys_lab import NODE, STREAMS, recording_folder, write
+from dispatch_assets_tests.outcome import sizes
 from dispatch_assets_tests.samples import payload
 from dispatch_assets_tests.samples.openephys import Faults, Probe, Stream, probe_streams
 

@@ -12,7 +12,16 @@ import pytest
 from dispatch_assets.models import SortingJob
 from dispatch_assets.timestamps import original_time_s
 from dispatch_assets_tests.formats.contract import longest_list
-from dispatch_assets_tests.formats.openephys_lab import AP, LFP, NODE, STREAMS, recording_folder
+from dispatch_assets_tests.formats.openephys_lab import (
+    AP,
+    LFP,
+    PROBE_B,
+    STREAMS,
+    TIMES,
+    read,
+    recording_folder,
+)
+from dispatch_assets_tests.formats.openephys_lab import write as write_session
 from dispatch_assets_tests.outcome import (
     dispatched,
     loaded,
@@ -22,17 +31,15 @@ from dispatch_assets_tests.outcome import (
     reasons,
     sizes,
 )
-from dispatch_assets_tests.samples import aind, openephys, payload
+from dispatch_assets_tests.samples import aind, payload
 from dispatch_assets_tests.samples.openephys import Faults, Stream, ni_stream
 
-FOUR = f"{NODE}Neuropix-PXI-100.ProbeB"
-PROBE_B = "continuous/Neuropix-PXI-100.ProbeB"
+CONTINUOUS = "continuous/Neuropix-PXI-100.ProbeB"
 TTL = "events/Neuropix-PXI-100.ProbeB/TTL"
-TIMES = payload.sync_times(3000, 30000.0, 21.5)
 
 
 def write(data: Path, streams: Any = STREAMS, **about: Any) -> Path:
-    return openephys.write_session(data / "s", streams, seconds=0.1, **about)
+    return write_session(data, streams, **about)
 
 
 def cut(file: Path) -> None:
@@ -43,18 +50,12 @@ def cut_in_a_sample(file: Path) -> None:
     payload.cut_file(file, 1)
 
 
-def read(session: Path, stream: str) -> Any:
-    from spikeinterface.extractors import read_openephys
-
-    return read_openephys(session, stream_name=stream, load_sync_timestamps=True)
-
-
 # a damaged file, how, and whether its stream fails
 DAMAGES = [
-    (f"{PROBE_B}/sample_numbers.npy", cut, True),
-    (f"{PROBE_B}/sample_numbers.npy", Path.unlink, True),
-    (f"{PROBE_B}/continuous.dat", cut_in_a_sample, True),
-    (f"{PROBE_B}/continuous.dat", Path.unlink, True),
+    (f"{CONTINUOUS}/sample_numbers.npy", cut, True),
+    (f"{CONTINUOUS}/sample_numbers.npy", Path.unlink, True),
+    (f"{CONTINUOUS}/continuous.dat", cut_in_a_sample, True),
+    (f"{CONTINUOUS}/continuous.dat", Path.unlink, True),
     (f"{TTL}/states.npy", cut, False),
     (f"{TTL}/timestamps.npy", Path.unlink, False),
     ("events/MessageCenter/timestamps.npy", cut, False),
@@ -72,15 +73,15 @@ def test_damage_stays_with_its_stream(
         session = session / "ecephys"
     else:
         write(tmp_path)
-    whole = {s: (read(session, s), read(session, s).get_traces()) for s in (AP, LFP, FOUR)}
+    whole = {s: (read(session, s), read(session, s).get_traces()) for s in (AP, LFP, PROBE_B)}
     path = recording_folder(session) / file
     damage(path)
     if file.endswith("/sample_numbers.npy") and not path.exists():  # neo would take these instead
         path.with_name("timestamps.npy").unlink()
     report, jobs = dispatched(tmp_path, split_groups=False)
-    sound = [AP] if fails else [AP, FOUR]
+    sound = [AP] if fails else [AP, PROBE_B]
     assert list(jobs) == [f"experiment1_{s}_recording1" for s in sound]
-    assert set(reasons(report)) == ({("experiment1", FOUR, 0)} if fails else set())
+    assert set(reasons(report)) == ({("experiment1", PROBE_B, 0)} if fails else set())
     if fails:
         (entry,) = [e for e in report.entries if e.status == "failed"]
         assert entry.message.startswith(f"{path}: ")
@@ -109,12 +110,12 @@ def assert_recoverable(job: SortingJob, damaged: Path) -> None:
 
 def test_seconds_are_not_taken_for_sample_numbers(tmp_path: Path) -> None:
     session = write(tmp_path)
-    missing = recording_folder(session) / PROBE_B / "sample_numbers.npy"
+    missing = recording_folder(session) / CONTINUOUS / "sample_numbers.npy"
     missing.unlink()  # neo takes timestamps.npy then
     report, jobs = dispatched(tmp_path)
     assert list(jobs) == [f"experiment1_{AP}_recording1"]
     assert jobs[f"experiment1_{AP}_recording1"].timestamps.verdict == "kept"
-    assert reasons(report) == {("experiment1", FOUR, 0): "missing_file"}
+    assert reasons(report) == {("experiment1", PROBE_B, 0): "missing_file"}
     (entry,) = [e for e in report.entries if e.status == "failed"]
     assert entry.message.startswith(f"{missing}: is missing, so that its synchronised times")
     assert "Copy it again" in entry.message
@@ -122,12 +123,12 @@ def test_seconds_are_not_taken_for_sample_numbers(tmp_path: Path) -> None:
 
 def test_what_neo_does_without_changes_nothing(tmp_path: Path) -> None:
     session = write(tmp_path)
-    cut(recording_folder(session) / PROBE_B / "timestamps.npy")
-    payload.cut_file(recording_folder(session) / PROBE_B / "continuous.dat", 2)
+    cut(recording_folder(session) / CONTINUOUS / "timestamps.npy")
+    payload.cut_file(recording_folder(session) / CONTINUOUS / "continuous.dat", 2)
     report, jobs = dispatched(tmp_path)
     (job,) = jobs.values()
     assert (job.timestamps.verdict, job.warnings) == ("kept", [])
-    assert set(reasons(report)) == {("experiment1", FOUR, 0)}
+    assert set(reasons(report)) == {("experiment1", PROBE_B, 0)}
 
 
 def test_one_damaged_recording_of_a_joint_job(tmp_path: Path) -> None:

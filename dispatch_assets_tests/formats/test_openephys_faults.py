@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from dispatch_assets_tests.formats.openephys_lab import (
+    ANOTHER,
     AP,
     LFP,
     ONE,
-    PXI,
+    PROBE_B,
+    TIMES,
+    recording_folder,
     stream_folder,
     write,
 )
@@ -27,17 +30,16 @@ from dispatch_assets_tests.outcome import (
     reasons,
     sizes,
 )
-from dispatch_assets_tests.samples import SAVED, payload
-from dispatch_assets_tests.samples.openephys import Faults, Probe, Stream, ni_stream, probe_streams
+from dispatch_assets_tests.samples import payload
+from dispatch_assets_tests.samples.openephys import Faults, Stream, ni_stream
 
 
 def test_an_empty_stream_is_left_out_alone(tmp_path: Path) -> None:
-    probe_b = probe_streams(Probe("ProbeB", "NP2", 2, SAVED))
-    write(tmp_path, [*ONE, *probe_b], faults=Faults(empty=("ProbeB",)))
+    write(tmp_path, [*ONE, *ANOTHER], faults=Faults(empty=("ProbeB",)))
     report, jobs = dispatched(tmp_path)
     assert list(jobs) == [f"experiment1_{AP}_recording1"]
     assert report.exit_status == 0
-    assert reasons(report, "skipped")["experiment1", f"{PXI}ProbeB", 0] == "empty"
+    assert reasons(report, "skipped")["experiment1", PROBE_B, 0] == "empty"
 
 
 def test_an_empty_recording_is_left_out_of_a_joint_job(tmp_path: Path) -> None:
@@ -53,18 +55,17 @@ def test_an_empty_recording_is_left_out_of_a_joint_job(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["not_on_disk", "truncated", "odd"])
 def test_a_stream_without_its_data_fails_alone(tmp_path: Path, fault: str) -> None:
-    probe_b = probe_streams(Probe("ProbeB", "NP2", 2, SAVED))
     faults = {
         "not_on_disk": Faults(not_on_disk=("ProbeB",)),
         "truncated": Faults(dat_samples={"ProbeB": 1000}),
         "odd": None,
     }[fault]
-    session = write(tmp_path, [*ONE, *probe_b], faults=faults)
+    session = write(tmp_path, [*ONE, *ANOTHER], faults=faults)
     if fault == "odd":
-        payload.cut_file(stream_folder(session, f"{PXI}ProbeB") / "continuous.dat", 1)
+        payload.cut_file(stream_folder(session, PROBE_B) / "continuous.dat", 1)
     report = planned(tmp_path)
     reason = "missing_file" if fault == "not_on_disk" else "truncated"
-    failed = {("experiment1", f"{PXI}ProbeB", 0): reason}
+    failed = {("experiment1", PROBE_B, 0): reason}
     assert names(report) == [f"experiment1_{AP}_recording1"]
     assert reasons(report) == failed
 
@@ -76,7 +77,7 @@ def test_a_stream_without_its_data_fails_alone(tmp_path: Path, fault: str) -> No
 def test_a_damaged_neighbour_stops_no_stream_and_is_named(tmp_path: Path, file: str) -> None:
     session = write(tmp_path, [*ONE, ni_stream()], experiments={1: (1, 2)})
     _, before = dispatched(tmp_path)
-    path = session / "Record Node 101" / "experiment1" / "recording1" / file
+    path = recording_folder(session) / file
     path.write_bytes(path.read_bytes()[:100])
     # neo opens all streams and events of a recording or none
     report, jobs = dispatched(tmp_path)
@@ -118,7 +119,7 @@ def test_damage_in_one_recording_leaves_the_others(tmp_path: Path) -> None:
 
 def test_a_broken_description_of_one_recording_leaves_the_others(tmp_path: Path) -> None:
     session = write(tmp_path, experiments={1: (1, 2)})
-    oebin = session / "Record Node 101" / "experiment1" / "recording1" / "structure.oebin"
+    oebin = recording_folder(session) / "structure.oebin"
     for text in ("{", "[]", '{"continuous": [{}]}', '{"continuous": 3}', ""):
         oebin.write_text(text)
         report = planned(tmp_path)
@@ -129,7 +130,7 @@ def test_a_broken_description_of_one_recording_leaves_the_others(tmp_path: Path)
 
 def test_streams_that_differ_between_recordings(tmp_path: Path) -> None:
     session = write(tmp_path, experiments={1: (1, 2)})
-    folder = session / "Record Node 101" / "experiment1" / "recording2"
+    folder = recording_folder(session, 2)
     oebin = json.loads((folder / "structure.oebin").read_text())
     oebin["continuous"] = [s for s in oebin["continuous"] if "LFP" in s["folder_name"]]
     (folder / "structure.oebin").write_text(json.dumps(oebin))
@@ -162,7 +163,7 @@ def test_times_that_cannot_be_kept_are_reset_and_can_be_recovered(tmp_path: Path
     assert job.skip_times
     (clock,) = job.timestamps.segments
     assert [(d.sample, round(d.step_ms or 0)) for d in clock.discontinuities] == [(1500, 100)]
-    expected = payload.with_gap(payload.sync_times(3000, 30000.0, 21.5), 100.0)
+    expected = payload.with_gap(TIMES, 100.0)
     np.testing.assert_allclose(original_time_s(clock, np.arange(3000)), expected, atol=1e-9)
 
 

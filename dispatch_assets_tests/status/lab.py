@@ -12,6 +12,7 @@ from dispatch_assets.batch import build
 from dispatch_assets.errors import DispatchError
 from dispatch_assets.job_files import JobFiles
 from dispatch_assets.models import SortingJob
+from dispatch_assets.naming import job_key
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.scan import scan
 from dispatch_assets.shards import Shards
@@ -24,6 +25,7 @@ from dispatch_assets.status.models import FleetStatus, RecordingStatus, SessionS
 from dispatch_assets.watch.inventories import Watched
 from dispatch_assets_tests.samples import spikeglx
 
+ALPHA = job_key("alpha", "block0_imec0.ap_recording1")
 FACTS = {"units": 6, "good": 3, "mua": 2, "noise": 1}
 
 
@@ -128,6 +130,11 @@ class Fleet:
     def recording(self, session: str) -> RecordingStatus:
         (found,) = self.session(session).recordings
         return found
+
+
+def states(fleet: Fleet, session: str = "alpha") -> list[str]:
+    """Return the states of the steps of a session's only recording."""
+    return [step.state for step in fleet.recording(session).steps]
 
 
 def _units(folder: Path) -> StepOutcome:

@@ -17,10 +17,9 @@ from dispatch_assets.naming import job_key
 from dispatch_assets.status import page, pictures
 from dispatch_assets.status.marks import SESSION_MARKS
 from dispatch_assets.status.models import FleetStatus
-from dispatch_assets_tests.status.lab import Fleet
+from dispatch_assets_tests.status.lab import ALPHA, Fleet
 from dispatch_assets_tests.status.test_table import HOSTILE, fleet_of, session
 
-ALPHA = job_key("alpha", "block0_imec0.ap_recording1")
 BETA = job_key("beta", "block0_imec0.ap_recording1")
 
 

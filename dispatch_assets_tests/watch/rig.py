@@ -15,7 +15,7 @@ from dispatch_assets.params import DispatchParams
 from dispatch_assets.watch.following import Options, Questions, Request
 from dispatch_assets.watch.roots import WatchedRoot
 from dispatch_assets.watch.seen import Inventoried, Seen
-from dispatch_assets.watch.states import EntryState
+from dispatch_assets.watch.states import EntryState, State
 from dispatch_assets.watch.ticks import Tick, all_states, tick
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -149,3 +149,13 @@ def state_of(states: tuple[EntryState, ...] | list[EntryState], entry: str) -> E
     """Return the state of one entry."""
     (state,) = [s for s in states if s.entry == entry]
     return state
+
+
+def entries(done: Tick) -> list[tuple[str, ...]]:
+    """Return the entries of every request of a tick."""
+    return [r.entries for r in done.requests]
+
+
+def states(rig: Rig) -> dict[str, State]:
+    """Return the states of all entries."""
+    return {s.entry: s.state for s in rig.states()}

@@ -100,26 +100,37 @@ def _chain(name: str, steps: Sequence[str], pool: str) -> dg.AssetsDefinition:
         words = [*compute.command(gpu=pool == GPU_POOL), *selected]
         words += ["--params", json.dumps(sorting_params.plain().model_dump(mode="json"))]
         words += compute.n_jobs_argument(runs_at_a_time(context.instance, pool))
-        done: dict[str, list[StepResult]] = {step: [] for step in selected}
-        failures: list[StepFailure] = []
         with as_failure(context):
             # an automated run, or a second try, does not make again what stands there
             only_due = context.run.tags.get(AUTOMATED) == "true" or context.retry_number > 0
             command = Command(words, selected, results.folder(), only_due)
-            versions = {key: _job_version(store, key) for key in context.partition_keys}
-            jobs = {key: store.jobs().path(key) for key in versions}
-            for launched in launch(context, pipes, command, jobs):
-                for result in launched.results:
-                    yield _event(context, result, command.results, versions[launched.key])
-                    done[result.step].append(result)
-                if launched.failure is not None:
-                    failures.append(launched.failure.model_copy(update={"job_key": launched.key}))
-        wanted = {check.asset_key.to_user_string() for check in context.selected_asset_check_keys}
-        yield from (check_result(step, found) for step, found in done.items() if step in wanted)
-        if failures:
-            raise _failure(context, failures, results.folder())
+        yield from _make(context, store, pipes, command)
 
     return chain
+
+
+def _make(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    pipes: dg.PipesSubprocessClient,
+    command: Command,
+) -> Events:
+    """Run the command for the run's partitions; yield what it made, then the checks, or fail."""
+    done: dict[str, list[StepResult]] = {step: [] for step in command.steps}
+    failures: list[StepFailure] = []
+    with as_failure(context):
+        versions = {key: _job_version(store, key) for key in context.partition_keys}
+        jobs = {key: store.jobs().path(key) for key in versions}
+        for launched in launch(context, pipes, command, jobs):
+            for result in launched.results:
+                yield _event(context, result, command.results, versions[launched.key])
+                done[result.step].append(result)
+            if launched.failure is not None:
+                failures.append(launched.failure.model_copy(update={"job_key": launched.key}))
+    wanted = {check.asset_key.to_user_string() for check in context.selected_asset_check_keys}
+    yield from (check_result(step, found) for step, found in done.items() if step in wanted)
+    if failures:
+        raise _failure(context, failures, command.results)
 
 
 def _spec(step: Step) -> dg.AssetSpec:

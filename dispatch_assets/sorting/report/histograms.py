@@ -150,12 +150,16 @@ def _draw(
     if limits is not None:
         axes.set_xlim(edges[0], edges[-1])
         _draw_limits(axes, limits)
-    missing = len(units) - len(finite)
-    notes = [_UNITS.get(name, ""), f"{count(missing, 'unit')} without a value" if missing else ""]
+    axes.set_xlim(edges[0], edges[-1])
+    _write(axes, name, limits, n_missing=len(units) - len(finite))
+
+
+def _write(axes: Axes, name: str, limits: Limits | None, n_missing: int) -> None:
+    """Write the title and the axes' labels; `n_missing` units are not among the bars."""
+    without = f"{count(n_missing, 'unit')} without a value" if n_missing else ""
     title = f"{name}\n{limits}, else {limits.beyond}" if limits is not None else name
     axes.set_title(title, loc="left", fontsize=8)
-    axes.set_xlim(edges[0], edges[-1])
-    axes.set_xlabel("; ".join(note for note in notes if note))
+    axes.set_xlabel("; ".join(note for note in (_UNITS.get(name, ""), without) if note))
     axes.set_ylabel("units")
     axes.locator_params(axis="y", integer=True, nbins=5)
     axes.locator_params(axis="x", nbins=4)

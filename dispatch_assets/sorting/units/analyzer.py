@@ -95,46 +95,63 @@ def scout(
     StepError
         If SpikeInterface cannot do it.
     """
-    from spikeinterface.core import ChannelSparsity, compute_sparsity, create_sorting_analyzer
-    from spikeinterface.core.template_tools import (
-        estimate_main_channel_from_recording,
-        get_template_peak_shift_on_main_channel,
-    )
-    from spikeinterface.curation import remove_redundant_units
+    from spikeinterface.core import ChannelSparsity, compute_sparsity
 
-    seed, jobs = work.seed, work.job_kwargs
     with work.computing("the units' mean waveforms"):
-        main_channels = estimate_main_channel_from_recording(
-            recording, sorting, peak_sign="both", peak_mode="extremum", seed=seed, **jobs
-        )
-        dense = create_sorting_analyzer(
-            sorting, recording, sparse=False, main_channel_indices=main_channels
-        )
-        needed: Extensions = {"random_spikes": {"seed": seed}, "templates": _SCOUT}
-        if params.sparsity.get("method") in ("snr", "energy"):
-            needed["noise_levels"] = {"random_slices_kwargs": {"seed": seed}}
-        dense.compute(needed, **jobs)
+        dense, main_channels = _mean_waveforms(recording, sorting, params, work)
     with work.computing("which units were found twice"):
-        # SpikeInterface 0.105 aligns the wrong way: its `align_sorting` moves spikes back by a
-        # positive shift, but a positive shift of the template's peak means that it comes later.
-        shifts = get_template_peak_shift_on_main_channel(dense, with_dict=True)
-        kept, pairs = remove_redundant_units(
-            dense,
-            unit_peak_shifts={unit: -int(shift) for unit, shift in shifts.items()},
-            duplicate_threshold=params.duplicate_threshold,
-            extra_outputs=True,
-        )
+        kept, pairs = _found_once(dense, params.duplicate_threshold)
     with work.computing("which channels belong to a unit"):
         mask = compute_sparsity(dense, **params.sparsity).mask
     mask = mask & _same_shank(recording, main_channels)
     mask[np.arange(len(main_channels)), main_channels] = True
-    rows = sorting.ids_to_indices(kept.unit_ids)
+    rows = sorting.ids_to_indices(kept)
     return Scouted(
-        sorting.select_units(kept.unit_ids),
+        sorting.select_units(kept),
         main_channels[rows],
-        ChannelSparsity(mask[rows], kept.unit_ids, recording.channel_ids),
-        _duplicates(sorting, set(kept.unit_ids), pairs),
+        ChannelSparsity(mask[rows], kept, recording.channel_ids),
+        _duplicates(sorting, set(kept), pairs),
     )
+
+
+def _mean_waveforms(
+    recording: BaseRecording, sorting: BaseSorting, params: PostprocessingParams, work: Work
+) -> tuple[SortingAnalyzer, np.ndarray]:
+    """Return an analyzer of all channels with templates, and each unit's main channel."""
+    from spikeinterface.core import create_sorting_analyzer
+    from spikeinterface.core.template_tools import estimate_main_channel_from_recording
+
+    seed, jobs = work.seed, work.job_kwargs
+    main_channels = estimate_main_channel_from_recording(
+        recording, sorting, peak_sign="both", peak_mode="extremum", seed=seed, **jobs
+    )
+    dense = create_sorting_analyzer(
+        sorting, recording, sparse=False, main_channel_indices=main_channels
+    )
+    needed: Extensions = {"random_spikes": {"seed": seed}, "templates": _SCOUT}
+    if params.sparsity.get("method") in ("snr", "energy"):
+        needed["noise_levels"] = {"random_slices_kwargs": {"seed": seed}}
+    dense.compute(needed, **jobs)
+    return dense, main_channels
+
+
+def _found_once(
+    dense: SortingAnalyzer, duplicate_threshold: float
+) -> tuple[np.ndarray, list[tuple[Any, Any]]]:
+    """Return the ids of units that are no duplicates, and the pairs that were found twice."""
+    from spikeinterface.core.template_tools import get_template_peak_shift_on_main_channel
+    from spikeinterface.curation import remove_redundant_units
+
+    # SpikeInterface 0.105 aligns the wrong way: its `align_sorting` moves spikes back by a
+    # positive shift, but a positive shift of the template's peak means that it comes later.
+    shifts = get_template_peak_shift_on_main_channel(dense, with_dict=True)
+    kept, pairs = remove_redundant_units(
+        dense,
+        unit_peak_shifts={unit: -int(shift) for unit, shift in shifts.items()},
+        duplicate_threshold=duplicate_threshold,
+        extra_outputs=True,
+    )
+    return kept.unit_ids, pairs
 
 
 def analyze(
