@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dispatch_assets.defs.environment import DAGSTER_HOME, DEFAULT_FOLDER
 from dispatch_assets.errors import ParameterError, StoreError
 
 CONFIGURATION = Path(__file__).with_name("dagster.yaml")
+LOCK = ".opening.lock"
 
 
 def home_for(store: str, environment: Mapping[str, str]) -> Path:
@@ -45,10 +47,25 @@ def instance_at(home: Path) -> Iterator[dg.DagsterInstance]:
     """
     try:
         home.mkdir(parents=True, exist_ok=True)
-        if not (home / CONFIGURATION.name).exists():
-            shutil.copyfile(CONFIGURATION, home / CONFIGURATION.name)
+        with _alone_in(home):
+            if not (home / CONFIGURATION.name).exists():
+                shutil.copyfile(CONFIGURATION, home / CONFIGURATION.name)
     except OSError as e:
         what = f"cannot be made ({e.strerror})"
         raise StoreError(what, home, f"Set {DAGSTER_HOME} to a folder on a local disk") from e
-    with dg.DagsterInstance.from_config(str(home)) as instance:
+    with _alone_in(home):
+        instance = dg.DagsterInstance.from_config(str(home))
+    with instance:
         yield instance
+
+
+@contextmanager
+def _alone_in(home: Path) -> Iterator[None]:
+    """Keep others of our processes from making the same instance.
+
+    Two that make Dagster's SQLite files at the same moment can leave two versions in
+    ``alembic_version``, and then nobody can open them any more.
+    """
+    with (home / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

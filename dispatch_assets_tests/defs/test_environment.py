@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from dispatch_assets.defs.environment import settings_from
-from dispatch_assets.defs.instance import CONFIGURATION, home_for, instance_at
+from dispatch_assets.defs.instance import CONFIGURATION, LOCK, home_for, instance_at
 from dispatch_assets.errors import ParameterError, StoreError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,6 +61,19 @@ def test_home_that_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="Set DAGSTER_HOME"), instance_at(tmp_path / "file" / "x"):
         pass
+
+
+def test_only_one_process_makes_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from_config = dg.DagsterInstance.from_config
+
+    def making(home: str) -> dg.DagsterInstance:
+        with (Path(home) / LOCK).open("w") as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return from_config(home)
+
+    monkeypatch.setattr(dg.DagsterInstance, "from_config", making)
+    with instance_at(tmp_path), instance_at(tmp_path) as second:  # nobody waits for an open one
+        assert second.get_runs_count() == 0
 
 
 def test_shipped_configuration_is_one_and_valid(tmp_path: Path) -> None:
