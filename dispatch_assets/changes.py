@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from dispatch_assets.models import Inventory, InventoryEntry
+from dispatch_assets.models import Inventory, InventoryEntry, Reason
 from dispatch_assets.naming import file_stem
 from dispatch_assets.shards import Shards, Tombstone, Tombstones
 
@@ -92,6 +92,7 @@ class Scan:
         """Compare a session with its shard."""
         stem = file_stem(inventory.session.name)
         before, stones = shards.read_or_none(stem), shards.tombstones_or_none(stem)
+        inventory = with_known(inventory, before)
         buried = stones.recordings if stones else {}
         known = {str(e.job_key): e for e in (before.jobs if before else [])}
         now = {str(e.job_key): e for e in inventory.jobs}
@@ -155,6 +156,27 @@ class Scan:
                 self.renamed |= {key: str(stone.renamed_to) for key, stone in found.items()}
         origin = {new: old for old, new in self.renamed.items()}
         self.new = [Change(c.key, c.now, c.before, origin.get(c.key, "")) for c in self.new]
+
+
+def with_known(now: Inventory, before: Inventory | None) -> Inventory:
+    """Add the jobs, as they were, of streams of which the disk or share gave no answer."""
+    silent = [e for e in now.entries if e.reason == Reason.NO_ANSWER]
+    if before is None or not silent:
+        return now
+    there = {e.job_key for e in now.jobs}
+    known = [e for e in before.jobs if e.job_key not in there and _is_part_of(e, silent)]
+    return now.model_copy(update={"entries": [*now.entries, *known]})
+
+
+def _is_part_of(job: InventoryEntry, silent: Collection[InventoryEntry]) -> bool:
+    """Say whether a job belongs to one of some streams; an empty name stands for all of them."""
+    return any(e.block in ("", job.block) and _has_name(e.stream, job.stream) for e in silent)
+
+
+def _has_name(pattern: str, stream: str) -> bool:
+    if pattern.endswith("*"):  # all streams of a folder that could not be listed
+        return stream.startswith(pattern[:-1])
+    return pattern in ("", stream)
 
 
 def identity(entry: InventoryEntry) -> Identity:

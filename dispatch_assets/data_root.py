@@ -11,7 +11,7 @@ from dispatch_assets.entries import stray_entry
 from dispatch_assets.errors import DataRootError, DispatchError, ParameterError
 from dispatch_assets.formats import by_name
 from dispatch_assets.input_format import InputFormat
-from dispatch_assets.models import InventoryEntry, Reason, SettingsFound
+from dispatch_assets.models import InventoryEntry, SettingsFound
 from dispatch_assets.naming import natural_key
 from dispatch_assets.params import AUTO, SETTINGS_NAME, SPIKEINTERFACE, DispatchParams
 from dispatch_assets.recognition import (
@@ -30,6 +30,7 @@ from dispatch_assets.settings_wishes import (
     reads_anything,
     said_by,
 )
+from dispatch_assets.transient import why_unread
 
 
 class Found(NamedTuple):
@@ -86,13 +87,13 @@ def search(
         settings = files.of_entry(entry)
         try:
             sessions = _sessions_of(entry, formats_wanted(settings, wanted), settings, files)
+            if not sessions:
+                others.append(excluded_stray(entry, settings) or unrecognised(entry, wanted))
         except (DispatchError, OSError) as e:
             name = wanted[0].name if len(wanted) == 1 else AUTO
-            others.append(stray_entry(entry, name, Reason.UNREADABLE, str(e)))
+            others.append(stray_entry(entry, name, why_unread(e), str(e)))
             continue
         found += sessions
-        if not sessions:
-            others.append(excluded_stray(entry, settings) or unrecognised(entry, wanted))
     return found, others
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dispatch_assets.errors import StreamError, count
-from dispatch_assets.models import RawFile, Reason
+from dispatch_assets.models import RawFile
 from dispatch_assets.params import SETTINGS_NAME
+from dispatch_assets.transient import why_unread
 
 BLOCK_BYTES = 4096
 N_BLOCKS = 16
@@ -65,7 +66,7 @@ def fingerprint(paths: Iterable[Path], relative_to: Path) -> Fingerprint:
         except OSError as e:
             what = f"cannot be read ({e.strerror or e})"
             remedy = "Check the file's permissions and the disk"
-            raise StreamError(what, path, remedy, Reason.UNREADABLE) from e
+            raise StreamError(what, path, remedy, why_unread(e)) from e
     return Fingerprint(digest.hexdigest(), sum(p.size_bytes for p in parts.values()), parts)
 
 

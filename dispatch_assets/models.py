@@ -33,6 +33,7 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     MISSING_FILE = "missing_file"
     UNREADABLE = "unreadable"
+    NO_ANSWER = "no_answer"
     NOT_A_RECORDING = "not_a_recording"
     REFUSED = "refused"
     DUPLICATE_NAME = "duplicate_name"

@@ -15,6 +15,7 @@ import numpy as np
 
 from dispatch_assets.errors import StreamError
 from dispatch_assets.models import Reason
+from dispatch_assets.transient import why_unread
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,7 +100,7 @@ def _header(path: Path) -> NpyFile:
             shape, _, dtype = read(f)
             offset = f.tell()
     except (OSError, ValueError, EOFError, SyntaxError, TokenError) as e:
-        raise StreamError(f"is no .npy file ({e})", path, _REMEDY, Reason.UNREADABLE) from e
+        raise StreamError(f"is no .npy file ({e})", path, _REMEDY, why_unread(e)) from e
     if dtype.hasobject or not shape:
         what = "holds pickled objects or no array"
         raise StreamError(what, path, "Nothing is unpickled, ever", Reason.REFUSED)

@@ -87,7 +87,7 @@ def _block_sources(
                 by_name[stream.name].append(stream)
         except StreamError as e:
             name = f"{folder.node}#*" if folder.node else "*"
-            yield SkippedStream(block, name, Reason.UNREADABLE, str(e))
+            yield SkippedStream(block, name, Reason(e.reason or Reason.UNREADABLE), str(e))
     for name in sorted(by_name, key=natural_key):
         left_out = _left_out(by_name[name][0], skip_names)
         if left_out is not None:

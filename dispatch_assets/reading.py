@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dispatch_assets.errors import DispatchError, StreamError
-from dispatch_assets.models import Reason
+from dispatch_assets.transient import why_unread
 
 FIX_OR_MOVE = "Copy it again from the rig, or move it out of the session to dispatch the rest"
 _MAX_CAUSE = 300  # letters
@@ -28,7 +28,7 @@ def reading(where: object, remedy: str = FIX_OR_MOVE) -> Iterator[None]:
     except (DispatchError, MemoryError, NameError):  # ours, the machine's, or a bug of ours
         raise
     except Exception as e:
-        raise StreamError(cause_of(e), where, remedy, Reason.UNREADABLE) from e
+        raise StreamError(cause_of(e), where, remedy, why_unread(e)) from e
 
 
 def cause_of(error: Exception) -> str:

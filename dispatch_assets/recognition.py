@@ -9,6 +9,7 @@ from dispatch_assets.errors import DataRootError, DispatchError
 from dispatch_assets.input_format import Evidence, InputFormat
 from dispatch_assets.models import InventoryEntry, Reason
 from dispatch_assets.params import AUTO
+from dispatch_assets.transient import is_transient, why_unread
 
 _IN_SESSIONS = (".bin", ".cbin", ".dat", ".meta", ".npy", ".oebin", ".raw", ".xml")
 _MAX_DEPTH = 4  # of such a file in the smallest folder that is recognised as its session
@@ -16,7 +17,10 @@ _MAX_DEPTH = 4  # of such a file in the smallest folder that is recognised as it
 
 def is_session_itself(input_format: InputFormat, root: Path) -> bool:
     """Say whether a path is one session, and not a folder of sessions."""
-    verdict = detected(input_format, root)
+    try:
+        verdict = detected(input_format, root)
+    except (DispatchError, OSError):  # in a folder of sessions one may well give no answer
+        return False
     return verdict.found and not verdict.nested
 
 
@@ -39,10 +43,19 @@ def refuse_part_of_session(file: Path, wanted: tuple[InputFormat, ...]) -> None:
 
 
 def detected(input_format: InputFormat, path: Path) -> Evidence:
-    """Return what a format says about a path; that it cannot be looked at is no evidence."""
+    """Return what a format says about a path; that it cannot be looked at is no evidence.
+
+    Raises
+    ------
+    DispatchError, OSError
+        If the disk or share gives no answer: taking a session for something else because of that
+        would make it vanish.
+    """
     try:
         return input_format.detect(path)
     except (DispatchError, OSError) as e:
+        if is_transient(e):
+            raise
         return Evidence(False, None, str(e))
 
 
@@ -57,7 +70,7 @@ def unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntry
             file = input_format.remains(entry)
         except OSError as e:
             message = f"{entry}: cannot be looked through ({e.strerror}). Check its permissions."
-            return stray_entry(entry, name, Reason.UNREADABLE, message)
+            return stray_entry(entry, name, why_unread(e), message)
         if file is not None:
             what = f"belongs to a session of format {input_format.name}, which is not recognised"
             why = detected(input_format, entry).why

@@ -16,7 +16,7 @@ from dispatch_assets.discovery import Discovery, discover
 from dispatch_assets.errors import MassRemovalError, ParameterError, count
 from dispatch_assets.group_members import MemberPlans
 from dispatch_assets.groups import GROUP, plan_group
-from dispatch_assets.models import Inventory, Session
+from dispatch_assets.models import Inventory, Reason, Session
 from dispatch_assets.naming import file_stem, group_session
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import plan_session
@@ -104,7 +104,7 @@ def scan(
     there = {file_stem(s.name): s for s in found.sessions}
     groups = {file_stem(group_session(name)): name for name in params.groups}
     wanted = _wanted(scope, there, known | set(groups))
-    lost = _lost(shards, known - set(there) - set(groups), wanted)
+    lost = _lost(shards, known - set(there) - set(groups), wanted, found)
     if not allow_mass_removal:
         sessions_lost = [i for i, _ in lost if i.session.input_format != GROUP]
         _refuse_unmounted(root, found, scope, sessions_lost, len(known))
@@ -168,13 +168,19 @@ def _wanted(scope: Scope, there: Mapping[str, Session], known: Collection[str]) 
 
 
 def _lost(
-    shards: Shards, missing: set[str], wanted: set[str] | None
+    shards: Shards, missing: set[str], wanted: set[str] | None, found: Discovery
 ) -> list[tuple[Inventory, Tombstones | None]]:
-    """Return the known sessions that are not there, without those known to have vanished."""
+    """Return the known sessions that are not there, without those known to have vanished.
+
+    Of an entry that gave no answer nobody knows what is there.
+    """
+    silent = {e.session_name for e in found.others if e.reason == Reason.NO_ANSWER}
     lost = []
     for stem in sorted(missing if wanted is None else missing & wanted):
         stones, inventory = shards.tombstones_or_none(stem), shards.read_or_none(stem)
-        if inventory is not None and (stones is None or stones.session_vanished_at is None):
+        if inventory is None or entry_of(inventory.session) in silent:
+            continue
+        if stones is None or stones.session_vanished_at is None:
             lost.append((inventory, stones))
     return lost
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dispatch_assets.errors import StreamError
 from dispatch_assets.models import Reason
+from dispatch_assets.transient import why_unread
 
 MAX_TEXT_BYTES = 2**24
 """Of a ``.meta``; the longest, of a probe with 5,120 sites, have a few hundred kilobytes."""
@@ -60,7 +61,7 @@ def _unreadable(file: Path, error: Exception) -> StreamError:
     if isinstance(error, FileNotFoundError):
         return StreamError("is missing", file, reason=Reason.MISSING_FILE)
     why = getattr(error, "strerror", None) or error
-    return StreamError(f"cannot be read ({why})", file, reason=Reason.UNREADABLE)
+    return StreamError(f"cannot be read ({why})", file, reason=why_unread(error))
 
 
 def json_object(file: Path, max_bytes: int = MAX_JSON_BYTES) -> dict[str, object]:

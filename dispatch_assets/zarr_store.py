@@ -18,6 +18,7 @@ from typing import Any
 
 from dispatch_assets.errors import StreamError
 from dispatch_assets.models import Reason
+from dispatch_assets.transient import why_unread
 
 _PICKLE_CODECS = frozenset({"pickle"})
 # codec -> (module, the requirement that pyproject.toml names for it)
@@ -135,7 +136,7 @@ def _json_object(file: Path) -> dict[str, Any]:
         value = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as e:
         remedy = "Copy the session again from the rig"
-        raise StreamError(f"is not readable JSON ({e})", file, remedy, Reason.UNREADABLE) from e
+        raise StreamError(f"is not readable JSON ({e})", file, remedy, why_unread(e)) from e
     if not isinstance(value, dict):
         raise StreamError("is not a JSON object", file, "Copy it again", Reason.UNREADABLE)
     return value

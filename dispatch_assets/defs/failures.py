@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
 
 from dispatch_assets.errors import DispatchError
+from dispatch_assets.transient import is_transient
 
 MAX_RETRIES = 3
 FIRST_WAIT_S = 10  # doubled with every retry
-TRANSIENT = frozenset(
-    {
-        errno.EAGAIN,
-        errno.EBUSY,
-        errno.ECONNABORTED,
-        errno.ECONNRESET,
-        errno.EHOSTDOWN,
-        errno.EHOSTUNREACH,
-        errno.EINTR,
-        errno.EIO,
-        errno.ENETDOWN,
-        errno.ENETUNREACH,
-        errno.ENOTCONN,
-        errno.ESTALE,
-        errno.ETIMEDOUT,
-    }
-)
-"""What a network share says when it stumbles; see errno(3)."""
 
 
 @contextmanager
@@ -53,14 +35,3 @@ def as_failure(context: dg.AssetExecutionContext | None = None) -> Iterator[None
             wait_s = FIRST_WAIT_S * 2**n_retries
             raise dg.RetryRequested(max_retries=MAX_RETRIES, seconds_to_wait=wait_s) from e
         raise dg.Failure(description=str(e), allow_retries=False) from e
-
-
-def is_transient(error: BaseException | None) -> bool:
-    """Return whether the system call at the bottom of an error may well succeed later."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, OSError) and error.errno in TRANSIENT:
-            return True
-        seen.add(id(error))
-        error = error.__cause__
-    return False

@@ -28,6 +28,7 @@ _FOR_FAULTS = {
     Reason.MISSING_FILE: _COPY,
     Reason.NO_PROBE: "give a probe file",
     Reason.UNREADABLE: "copy again or get reader",
+    Reason.NO_ANSWER: "look at disk or share",
     Reason.REFUSED: "ask who made the file",
     Reason.DUPLICATE_NAME: "rename one of them",
     Reason.BAD_SETTINGS: "mend its settings",

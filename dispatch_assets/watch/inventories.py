@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from dispatch_assets.changes import Scan
 from dispatch_assets.errors import DataRootError
-from dispatch_assets.models import Inventory
+from dispatch_assets.models import Inventory, Reason
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.scan import Scope, entry_of
 from dispatch_assets.watch.looks import Look
@@ -90,7 +90,8 @@ class Watched:
     def note(self, found: Scan) -> None:
         """Write down what was looked at. Call it when all that was found is stored.
 
-        An inventory of named sessions notes nothing: it may have seen parts of entries only.
+        An inventory of named sessions notes nothing: it may have seen parts of entries only. Nor
+        is anything noted of entries that gave no answer, so that they are asked for again.
 
         Raises
         ------
@@ -103,9 +104,25 @@ class Watched:
         for inventory in found.inventories:
             sessions[entry_of(inventory.session)].append(inventory.session.name)
         done = Inventoried(
-            self._looks, sessions, _problems(found), self.scope.entries, self.scope.without
+            self._looks,
+            sessions,
+            _problems(found),
+            self.scope.entries,
+            self.scope.without,
+            _unanswered(found),
         )
         Seen.record(self._store, self._root, done, datetime.now(UTC))
+
+
+def _unanswered(found: Scan) -> frozenset[str]:
+    """Return the entries of which the disk or share gave no answer, at least in part."""
+    strays = {e.session_name for e in found.others if e.reason == Reason.NO_ANSWER}
+    parts = {
+        entry_of(i.session)
+        for i in found.inventories
+        if any(e.reason == Reason.NO_ANSWER for e in i.entries)
+    }
+    return frozenset(strays | parts)
 
 
 def _problems(found: Scan) -> dict[str, str]:

@@ -24,6 +24,7 @@ from dispatch_assets.watch.looks import Look
 
 SCHEMA_VERSION = 1
 _NAME = "entries"
+_NO_LOOK = ""  # like that of no entry
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,9 @@ class Inventoried:
     skipped
         Entries that are there but were not read, as they were not settled (any more); what was
         known about them stays.
+    unanswered
+        Entries of which the disk or share gave no answer, at least in part; they are asked for
+        again, however they look.
     """
 
     looks_before: Mapping[str, Look]
@@ -77,6 +81,7 @@ class Inventoried:
     problems: Mapping[str, str] = field(default_factory=dict)
     entries: Collection[str] = ()
     skipped: Collection[str] = ()
+    unanswered: Collection[str] = ()
 
 
 class Seen(BaseModel):
@@ -144,7 +149,11 @@ class Seen(BaseModel):
             if name in known and name not in done.looks_before and name not in done.skipped:
                 known[name] = replace(known[name], vanished=known[name].vanished or at)
         for name, look in done.looks_before.items():
-            if name not in done.skipped and (not done.entries or name in done.entries):
+            if name in done.unanswered and name in known:
+                known[name] = replace(known[name], look=_NO_LOOK)
+            elif name in done.skipped or name in done.unanswered:
+                continue
+            elif not done.entries or name in done.entries:
                 sessions = sorted(done.sessions.get(name, ()))
                 entry = SeenEntry(look.digest, sessions, at, done.problems.get(name, ""))
                 known[name] = _unless_same(known.get(name), entry)
