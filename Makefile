@@ -63,13 +63,14 @@ $(INSTALLED): requirements.lock pyproject.toml $(CREATED)
 demo: setup
 	@$(PY) -m $(DEMO)
 
+# Three processes for two cores: tests that drive daemons and browsers mostly wait.
 test: setup
 	@echo "==> dependencies"; $(PY) -m pip check
 	@echo "==> format"; $(PY) -m ruff format --check .
 	@echo "==> lint"; $(PY) -m ruff check .
 	@echo "==> types"; $(PY) -m mypy
 	@echo "==> layers"; $(VENV)/bin/lint-imports --no-logo
-	@echo "==> tests"; $(PY) -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@echo "==> tests"; $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Shows your data if DISPATCH_DATA says where they are, else what `make demo` has made, whose known
 # recording is shorter than what is sorted unless asked (see demo_sorting.py). Dagster's own files lie where `dispatch-assets materialize` puts them: beside the store, unless it is a URL.

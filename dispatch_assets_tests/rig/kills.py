@@ -73,7 +73,7 @@ class Lab:
         """Kill something at a random moment; return whether there was anything to kill."""
         self.change()
         if target == COMMAND:
-            return self.run_command(self.random.uniform(1, 9))
+            return self.run_command(self.random.uniform(1.5, 6))
         if self.daemon.process is None:
             self.daemon.start()
         if target == "everything":
