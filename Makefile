@@ -25,6 +25,8 @@ INSTALLED := $(VENV)/.installed-$(HERE)
 # Dagster reports usage over the network unless told not to.
 export DAGSTER_DISABLE_TELEMETRY := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Many processes start, which shall not compile the package anew each time.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -70,7 +72,7 @@ test: setup
 	@echo "==> lint"; $(PY) -m ruff check .
 	@echo "==> types"; $(PY) -m mypy
 	@echo "==> layers"; $(VENV)/bin/lint-imports --no-logo
-	@echo "==> tests"; $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	@echo "==> tests"; $(PY) -m pytest -n 3 --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Shows your data if DISPATCH_DATA says where they are, else what `make demo` has made, whose known
 # recording is shorter than what is sorted unless asked (see demo_sorting.py). Dagster's own files lie where `dispatch-assets materialize` puts them: beside the store, unless it is a URL.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import Scheduling  # type: ignore[import-untyped]
 
 # the same examples in every run, else a change would fail for what it has not touched
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -17,7 +18,18 @@ pytest.register_assert_rewrite(
     "dispatch_assets_tests.security.lab",
 )
 
+from dispatch_assets_tests.distribution import CompilingOnce, order  # noqa: E402 - as below
 from dispatch_assets_tests.formats.sample_session import Library  # noqa: E402 - after registering
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no process has to wait for it in the end."""
+    items.sort(key=lambda item: order(item.nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    """Keep a module in one process, and modules that compile with numba in the same one."""
+    return CompilingOnce(config, log)
 
 
 @pytest.fixture(scope="session")

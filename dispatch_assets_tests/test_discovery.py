@@ -186,10 +186,12 @@ def test_other_files_are_no_fault(tmp_path: Path, file: str) -> None:
 
 
 def test_file_of_no_session_is_looked_at_as_it_is(tmp_path: Path) -> None:
-    (tmp_path / "video.bin").write_text("x")
-    found = discover(tmp_path / "video.bin", ANY)
+    place = tmp_path / "far" / "from" / "other" / "sessions"  # the folders above are looked at
+    place.mkdir(parents=True)
+    (place / "video.bin").write_text("x")
+    found = discover(place / "video.bin", ANY)
     assert [e.session_name for e in found.others] == ["video.bin"]
-    openephys(tmp_path / "lab" / "o")
+    openephys(place / "lab" / "o")
     oebin = next(tmp_path.rglob("*.oebin"))
-    with pytest.raises(DataRootError, match=f"Give the session folder: {tmp_path}/lab/o."):
+    with pytest.raises(DataRootError, match=f"Give the session folder: {place}/lab/o."):
         discover(oebin, ANY)

@@ -114,7 +114,8 @@ def test_more_than_ten_probes_of_gui_05_are_not_confused(tmp_path: Path) -> None
     streams = [Stream("Neuropix-PXI", 100, p.name, 30000.0, "CH", 0, p) for p in probes]
     write(tmp_path, streams, version="0.5.5.4")
     report, jobs = dispatched(tmp_path)
-    for probe in probes[:10]:
+    assert len(jobs) == 10
+    for probe in (probes[0], probes[1], probes[9]):
         job = jobs[f"experiment1_{NODE}Neuropix-PXI-100.{probe.name}_recording1"]
         assert_lies_at(loaded(job, tmp_path), probe.kind, probe.channels, probe.serial)
     assert reasons(report) == {("experiment1", f"{NODE}Neuropix-PXI-100.10", 0): "no_probe"}
