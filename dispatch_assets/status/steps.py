@@ -168,7 +168,8 @@ class _Look:
                 return f"follows from `{name}`, which is out of date."
         for section in step.sections:
             if result.parameters.get(section) != self._wanted.sections[section]:
-                return f"made with other parameters ({self._changed(section, result)})."
+                changed = self._changed(section, result)
+                return f"made with other parameters than DISPATCH_SORTING sets now ({changed})."
         if result.seed != self._wanted.params.seed:
             return f"made with another seed ({result.seed})."
         return self._why_job_differs(step, result)

@@ -72,7 +72,8 @@ def test_other_parameters_and_earlier_results(fleet: Fleet) -> None:
     before, fleet.sorting = fleet.sorting, parse_sorting_params(changed)[0]
     assert states(fleet) == ["done", "done", *["out of date"] * 3]
     why = [s.why for s in fleet.recording("alpha").steps]
-    assert why[2] == "made with other parameters (curation.bombcell_min_duration)."
+    told = "made with other parameters than DISPATCH_SORTING sets now"
+    assert why[2] == f"{told} (curation.bombcell_min_duration)."
     assert why[3] == "follows from `units`, which is out of date."
     fleet.sort(ALPHA, "units")
     assert [s.why for s in fleet.recording("alpha").steps][
