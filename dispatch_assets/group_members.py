@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dispatch_assets import naming
-from dispatch_assets.errors import NamingError, UnknownJobError, count, did_you_mean
+from dispatch_assets.errors import NamingError, StreamError, UnknownJobError, count, did_you_mean
 from dispatch_assets.jobs import select_group
-from dispatch_assets.models import Inventory, InventoryEntry
+from dispatch_assets.models import Inventory, InventoryEntry, Reason
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.planning import SessionPlan, plan_session
 from dispatch_assets.reading import reading
@@ -84,6 +84,8 @@ class MemberPlans:
         ------
         UnknownJobError
             With the reason why there is none, or what was perhaps meant.
+        StreamError
+            If the disk or share gave no answer of it.
         """
         elsewhere = key not in self._members and _session_of(key) not in self._inventories
         if elsewhere and self._known is not None:
@@ -103,6 +105,8 @@ class MemberPlans:
             what = "there is no such recording"
         else:
             told = next(_told_of(key, inventory), None)
+            if told is not None and told.reason == Reason.NO_ANSWER:
+                raise StreamError(told.message, key, reason=told.reason)
             if told is not None:
                 return told.message, key, ""
             candidates = [str(e.job_key) for e in inventory.jobs]

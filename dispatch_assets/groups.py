@@ -21,6 +21,7 @@ from dispatch_assets.group_members import Facts, Member, MemberPlans
 from dispatch_assets.models import Inventory, InventoryEntry, Reason, Session
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.reading import reading
+from dispatch_assets.transient import is_transient
 
 GROUP = "group"
 """What stands in the place of an input format for a group."""
@@ -83,7 +84,8 @@ def plan_group(name: str, keys: Sequence[str], members: MemberPlans, data_folder
             hashes = [m.plan.inventory.parameters_hash for m in found]
             entry = _entry(session, name, found, params)
     except DispatchError as e:
-        refusal = StreamError(e.what, e.where, e.remedy, Reason.BAD_GROUP)
+        reason = Reason.NO_ANSWER if is_transient(e) else Reason.BAD_GROUP
+        refusal = StreamError(e.what, e.where, e.remedy, reason)
         entry, found = session_entry(session, refusal), []
     inventory = Inventory(
         session=session,

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,34 +20,9 @@ from dispatch_assets.watch.inventories import Watched
 from dispatch_assets.watch.roots import WatchedRoot
 from dispatch_assets.watch.seen import Seen
 from dispatch_assets_tests.defs.lab import ALPHA, BETA, KEYS, write_data
+from dispatch_assets_tests.silence import silence
 
-_silent: list[str] = []  # paths, and what lies below them
 PARAMS = DispatchParams()
-
-
-def _stumble(event: str, arguments: tuple[object, ...]) -> None:
-    if _silent and event in ("open", "os.listdir", "os.scandir"):
-        path = arguments[0]
-        if isinstance(path, str | bytes | os.PathLike):
-            name = os.fsdecode(path)
-            if any(name == s or name.startswith(f"{s}{os.sep}") for s in _silent):
-                raise OSError(errno.EIO, os.strerror(errno.EIO), name)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _hook() -> None:
-    """Fail system calls as a share does; a hook cannot be taken away again, but does nothing."""
-    sys.addaudithook(_stumble)
-
-
-@contextmanager
-def silence(*paths: Path) -> Iterator[None]:
-    """Let nothing be read at or below some paths."""
-    _silent[:] = map(str, paths)
-    try:
-        yield
-    finally:
-        _silent.clear()
 
 
 @pytest.fixture

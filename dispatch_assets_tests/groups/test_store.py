@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from dispatch_assets.batch import build
-from dispatch_assets.models import SortingJob
+from dispatch_assets.errors import StreamError
+from dispatch_assets.models import Reason, SortingJob
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.scan import Scope, scan
 from dispatch_assets.shards import Shards
+from dispatch_assets.transient import is_transient
 from dispatch_assets_tests.groups.lab import BOTH, DAY1, DAY2, KEY
 from dispatch_assets_tests.outcome import dispatched
+from dispatch_assets_tests.silence import silence
 
 
 @pytest.fixture
@@ -52,6 +55,22 @@ def test_a_changed_member_changes_its_groups_even_if_only_it_was_looked_at(
     file = data / "day2" / "day2_g1_imec0" / "day2_g1_t0.imec0.ap.bin"
     file.write_bytes(bytes(reversed(file.read_bytes())))
     assert {c.key for c in look(data, shards, "day2").changed} == {DAY2, KEY}
+
+
+def test_a_member_that_gives_no_answer_leaves_its_groups_as_they_were(
+    data: Path, shards: Shards
+) -> None:
+    jobs = look(data, shards).jobs
+    with silence(data / "day2" / "day2_g1_imec0" / "day2_g1_t0.imec0.ap.bin"):
+        found = look(data, shards)
+        (built,) = build([KEY], shards, DispatchParams(groups=BOTH))
+    assert (found.jobs, found.vanished, found.changed) == (jobs, {}, [])
+    assert {e.reason for e in found.entries if e.status == "failed"} == {Reason.NO_ANSWER}
+    assert isinstance(built.job, StreamError)
+    assert is_transient(built.job)
+    again = look(data, shards)
+    assert (again.jobs, again.returned) == (jobs, [])
+    assert all(e.status != "failed" for e in again.entries)
 
 
 def test_settings_of_a_member_are_settings_of_its_groups(data: Path, shards: Shards) -> None:

@@ -40,6 +40,7 @@ class Daemon:
         text = CONFIGURATION.read_text()
         # a worker that was killed is noticed within seconds instead of an hour
         text = text.replace("poll_interval_seconds: 60", "poll_interval_seconds: 5")
+        text = text.replace("start_timeout_seconds: 180", "start_timeout_seconds: 40")
         (self.home / CONFIGURATION.name).write_text(text)
 
     @property
