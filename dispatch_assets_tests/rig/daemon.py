@@ -67,20 +67,24 @@ class Daemon:
     def log(self) -> str:
         return (self.home / "daemon.log").read_text()
 
-    def start(self) -> None:
-        """Start the daemon; it starts the code server and the runs."""
-        settings = {
+    @property
+    def settings(self) -> dict[str, str]:
+        """What its processes are told through the environment."""
+        return {
             "DAGSTER_HOME": str(self.home),
             "DISPATCH_DATA": str(self.data),
             "DISPATCH_STORE": str(self.store),
             "DISPATCH_AUTOMATE": self.automate,
             "DISPATCH_WATCH": json.dumps(WATCH),
         }
+
+    def start(self) -> None:
+        """Start the daemon; it starts the code server and the runs."""
         with (self.home / "daemon.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [DAEMON, "run", "-m", "dispatch_assets.definitions"],
                 cwd=REPOSITORY,
-                env={**os.environ, **settings, **self.environment},
+                env={**os.environ, **self.settings, **self.environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
