@@ -108,7 +108,13 @@ class Rig:
                 self.runs.append(request)
         return done
 
-    def inventory(self, entries: tuple[str, ...], meanwhile: Callable[[], object] = tuple) -> None:
+    def inventory(
+        self,
+        entries: tuple[str, ...],
+        meanwhile: Callable[[], object] = tuple,
+        *,
+        answers: bool = True,
+    ) -> None:
         """Inventory some entries, as `session_inventory` does; something may happen meanwhile."""
         watched = WatchedRoot(self.root, DispatchParams())
         looks = watched.looks(entries)
@@ -118,7 +124,7 @@ class Rig:
         read = {name: look for name, look in looks.items() if name not in skipped}
         self.inventoried |= {name: bytes_of(self.root / name) for name in read}
         sessions = {name: [name] for name in read}
-        done = Inventoried(read, sessions, {}, entries, skipped)
+        done = Inventoried(read, sessions, {}, entries, skipped, () if answers else entries)
         Seen.record(self.store, self.root, done, self.now)
 
     def states(self, *, lost_cursor: bool = False) -> list[EntryState]:

@@ -23,6 +23,28 @@ def test_a_change_during_the_inventory_is_seen_afterwards(rig: Rig) -> None:
     assert entries(rig.tick()) == [("a",)]
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_an_entry_that_gave_no_answer_is_asked_for_again_ever_more_rarely(
+    rig: Rig, known: bool
+) -> None:
+    write(rig.root / "a")
+    if known:
+        rig.settle("a")
+        rig.inventory(("a",), answers=False)
+    minutes = []
+    for minute in range(40):
+        rig.tick()
+        if rig.runs:
+            minutes.append(minute)
+            rig.inventory(rig.runs.pop().entries, answers=False)
+    gaps = [b - a for a, b in itertools.pairwise(minutes)]
+    assert len(gaps) >= 4
+    assert gaps == [gaps[0] * 2**i for i in range(len(gaps))]
+    rig.tick(after_s=3_600)
+    rig.end_runs()
+    assert states(rig) == {"a": State.DISPATCHED}
+
+
 def test_a_failed_run_is_asked_for_again_ever_more_rarely(rig: Rig) -> None:
     write(rig.root / "a")
     keys, minutes = [], []
