@@ -94,9 +94,9 @@ class MemberPlans:
             self.add(plan_session(session, self.params))
         if key in self._members:
             return self._members[key]
-        raise UnknownJobError(*self._why_not(key))
+        raise self._why_not(key)
 
-    def _why_not(self, key: str) -> tuple[str, str, str]:
+    def _why_not(self, key: str) -> UnknownJobError | StreamError:
         session = _session_of(key)
         inventory = self._inventories.get(session)
         if inventory is None:
@@ -106,13 +106,14 @@ class MemberPlans:
         else:
             told = next(_told_of(key, inventory), None)
             if told is not None and told.reason == Reason.NO_ANSWER:
-                raise StreamError(told.message, key, reason=told.reason)
+                return StreamError(told.message, key, reason=told.reason)
             if told is not None:
-                return told.message, key, ""
+                return UnknownJobError(told.message, key)
             candidates = [str(e.job_key) for e in inventory.jobs]
             what = f"session {session!r} has no such recording"
         guess = did_you_mean(key, candidates)
-        return what, key, guess or "`dispatch-assets plan --json` lists the keys of all jobs"
+        remedy = guess or "`dispatch-assets plan --json` lists the keys of all jobs"
+        return UnknownJobError(what, key, remedy)
 
 
 def _session_of(key: str) -> str:
