@@ -204,13 +204,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        lab = trial(Path(folder), options.kills, options.seed)
-        for target, n in sorted(lab.killed.items()):
-            print(f"{target}: killed {n} times")
-        print(
-            f"{len(lab.expected())} recordings, each with its job; {lab.check_files()} whole files"
-        )
+    folder = Path(tempfile.mkdtemp(prefix="kills-"))
+    print(f"in {folder}; it stays there if the trial fails")
+    lab = trial(folder, options.kills, options.seed)
+    for target, n in sorted(lab.killed.items()):
+        print(f"{target}: killed {n} times")
+    print(f"{len(lab.expected())} recordings, each with its job; {lab.check_files()} whole files")
+    shutil.rmtree(folder)
 
 
 if __name__ == "__main__":
