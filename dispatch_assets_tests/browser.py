@@ -57,6 +57,10 @@ class Tab:
     _n_calls: int = 0
     _loaded: bool = False
 
+    def slow_down(self, times: float) -> None:
+        """Let the page run so many times slower, as on a slower computer."""
+        self.call("Emulation.setCPUThrottlingRate", rate=times)
+
     def open(self, address: str, timeout_s: float = 60.0) -> None:
         """Go to a page and wait until it is loaded."""
         self.requests.clear()

@@ -17,6 +17,9 @@ from dispatch_assets_tests.defs.webserver import Webserver, dagster_dev, wait_fo
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
+# On a slow computer Dagster's page closes a socket of its own before it is open, and opens another.
+GIVEN_UP = "WebSocket is closed before the connection is established"
+
 LOCATION = {"repositoryName": "__repository__", "repositoryLocationName": "dispatch_assets"}
 
 GRAPH = "{ assetNodes { assetKey { path } dependencyKeys { path } } }"
@@ -148,14 +151,16 @@ def test_ui_and_daemon(server: Webserver, data: Path) -> None:
     assert described.startswith("typed by hand: no inventory holds this recording.")
 
 
-def test_ui_in_a_browser(server: Webserver) -> None:
+@pytest.mark.parametrize("times_slower", [1, 4])
+def test_ui_in_a_browser(server: Webserver, times_slower: int) -> None:
     names = [n["assetKey"]["path"][0] for n in server.ask(GRAPH)["assetNodes"]]
     with browser_tab() as tab:
+        tab.slow_down(times_slower)
         tab.open(f"{server.url}/assets")
         for name in names:
             tab.wait_for(f"document.body.innerText.includes({name!r})")
         assert [r for r in tab.requests if not r.startswith((server.url, "ws://127.0.0.1"))] == []
-        assert tab.complaints == []
+        assert [c for c in tab.complaints if GIVEN_UP not in c] == []
 
 
 def _damage(data: Path) -> None:
