@@ -14,7 +14,12 @@
 ``DISPATCH_COMPUTE``
     How the commands of the chain are launched, as JSON: see `environment.ComputeParams`.
 
-If parameters make no sense, everything loads, and the runs that need them say why they fail.
+``DISPATCH_WATCH``
+    How the data root is watched, as JSON: see `environment.WatchParams`.
+``DISPATCH_AUTOMATE``
+    What runs by itself from the start: see `automation`.
+
+If these make no sense, everything loads, and the runs and sensors that need them say why they fail.
 """
 
 from __future__ import annotations

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 from dispatch_assets.defs.environment import (
     DATA,
+    PARAMS,
     RESULTS,
     SORTING,
     STORE,
+    WATCH,
     Settings,
     absolute,
     settings_or_why_not,
@@ -31,10 +33,12 @@ def status(parser: ArgumentParser, arguments: list[str]) -> int:
     _add_options(parser)
     options = parser.parse_args(arguments)
     settings, wrong = settings_or_why_not(os.environ)
-    if SORTING in wrong:  # what results should have been made with
-        raise wrong[SORTING]
     store = absolute(options.store) if options.store else settings.store
     data = absolute(options.data) if options.data else settings.data
+    # what results should have been made with, and what counts as a session that is complete
+    for name in (SORTING, PARAMS, WATCH) if data else (SORTING,):
+        if name in wrong:
+            raise wrong[name]
     fleet = fleet_status(
         store,
         results=absolute(options.results) if options.results else settings.results,

@@ -77,6 +77,20 @@ def test_places_come_from_the_environment(
     assert "seed" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["DISPATCH_WATCH", "DISPATCH_PARAMS"])
+def test_how_sessions_are_found_must_make_sense_if_they_are_looked_at(
+    fleet: Fleet,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    monkeypatch.setenv(name, '{"setle_s": 300}')
+    command = ["status", "--json", "--store", str(fleet.store)]
+    assert main([*command, "--data", str(fleet.data)]) == 2
+    assert "setle_s" in capsys.readouterr().err
+    assert main(command) == 0
+
+
 def test_json_and_a_page_at_once(fleet: Fleet, capsys: pytest.CaptureFixture[str]) -> None:
     page = fleet.root / "new folder" / "status.html"
     arguments = ["status", "--store", str(fleet.store), "--data", str(fleet.data)]

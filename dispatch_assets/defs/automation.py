@@ -12,6 +12,8 @@ Four switches, each a sensor or schedule of its own:
 ``full_inventory``
     Looks at the whole data root once a day: finds files that were overwritten in place, and
     whatever the others have missed (a change in the very tick in which a job was written).
+
+If the variables that set this up make no sense, ``new_sessions`` is switched on to say so.
 """
 
 from collections.abc import Collection, Mapping
@@ -37,7 +39,7 @@ class Automation:
     schedules: list[dg.ScheduleDefinition] = field(default_factory=list)
 
 
-def automation(on: Collection[Switch], watch: WatchParams) -> Automation:
+def automation(on: Collection[Switch], watch: WatchParams, wrong: str = "") -> Automation:
     """Return the sensors and schedules.
 
     Parameters
@@ -46,10 +48,13 @@ def automation(on: Collection[Switch], watch: WatchParams) -> Automation:
         Those that run from the start; the others can be switched on in the UI.
     watch
         How the data root is watched.
+    wrong
+        What is wrong with either: nothing is then asked for.
     """
+    says = bool(wrong) or Switch.NEW_SESSIONS in on
     return Automation(
         sensors=[
-            build_new_sessions(running=Switch.NEW_SESSIONS in on, watch=watch),
+            build_new_sessions(running=says, watch=watch, wrong=wrong),
             _conditions(
                 Switch.DISPATCH,
                 dg.AssetSelection.assets(sorting_jobs.KEY),
@@ -67,7 +72,7 @@ def automation(on: Collection[Switch], watch: WatchParams) -> Automation:
                 {},
             ),
         ],
-        schedules=[_full_inventory(on, watch)],
+        schedules=[_full_inventory(on, watch, wrong)],
     )
 
 
@@ -93,18 +98,24 @@ def _sensor_status(on: bool) -> dg.DefaultSensorStatus:
     return dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
 
 
-def _full_inventory(on: Collection[Switch], watch: WatchParams) -> dg.ScheduleDefinition:
-    inventory = InventoryConfig(reconcile=True, only_complete=True)
+def _full_inventory(
+    on: Collection[Switch], watch: WatchParams, wrong: str
+) -> dg.ScheduleDefinition:
+    inventory = InventoryConfig(reconcile=True, only_complete=True, settle_s=watch.settle_s)
     config = dg.RunConfig({session_inventory.KEY.to_python_identifier(): inventory})
     running = Switch.FULL_INVENTORY in on
-    return dg.ScheduleDefinition(
+    tags = {"dagster/max_runtime": str(6 * MAX_RUNTIME_S), AUTOMATED: "true"}
+
+    @dg.schedule(
         name=Switch.FULL_INVENTORY.value,
         target=dg.AssetSelection.assets(session_inventory.KEY),
         cron_schedule=watch.full_inventory_cron,
-        run_config=config,
-        tags={"dagster/max_runtime": str(6 * MAX_RUNTIME_S), AUTOMATED: "true"},
         description="Looks at the whole data root, and reports again what no job was made from.",
         default_status=dg.DefaultScheduleStatus.RUNNING
         if running
         else dg.DefaultScheduleStatus.STOPPED,
     )
+    def full_inventory() -> dg.RunRequest | dg.SkipReason:
+        return dg.SkipReason(wrong) if wrong else dg.RunRequest(run_config=config, tags=tags)
+
+    return full_inventory

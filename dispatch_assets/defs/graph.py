@@ -11,7 +11,7 @@ import dagster as dg
 from dispatch_assets.defs.assets.recordings import recordings
 from dispatch_assets.defs.assets.session_inventory import session_inventory
 from dispatch_assets.defs.checks import every_stream_accounted_for
-from dispatch_assets.defs.environment import COMPUTE, PARAMS, SORTING, Settings
+from dispatch_assets.defs.environment import AUTOMATE, COMPUTE, PARAMS, SORTING, WATCH, Settings
 from dispatch_assets.defs.io_managers import SortingJobIOManager
 from dispatch_assets.defs.resources import (
     DataRoot,
@@ -42,7 +42,8 @@ def build_definitions(settings: Settings, wrong: Mapping[str, str] | None = None
     settings
         Where the data and the store are, and the parameters of dispatch.
     wrong
-        What makes no sense, by environment variable: runs that need it fail with that sentence.
+        What makes no sense, by environment variable: runs that need it fail with that sentence, and
+        sensors that need it ask for nothing and say so.
     """
     wrong = wrong or {}
     params = DispatchParamsResource(**settings.params.model_dump())
@@ -56,7 +57,8 @@ def build_definitions(settings: Settings, wrong: Mapping[str, str] | None = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         chain = sorting_assets(gpu=needs_gpu(settings.sorting.spikesorting.sorter))
-    by_itself = automation(settings.automate, settings.watch)
+    why = " ".join(wrong[name] for name in (WATCH, AUTOMATE) if name in wrong)
+    by_itself = automation(settings.automate, settings.watch, why)
     return dg.Definitions(
         sensors=by_itself.sensors,
         schedules=by_itself.schedules,

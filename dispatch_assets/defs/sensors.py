@@ -30,7 +30,9 @@ _MAX_TAG, _MAX_WHY, _MAX_TOLD = 200, 200, 5
 _TOLD = (State.QUARANTINED, State.CHANGED, State.COPYING, State.SETTLED, State.VANISHED)
 
 
-def build_new_sessions(*, running: bool, watch: WatchParams) -> dg.SensorDefinition:
+def build_new_sessions(
+    *, running: bool, watch: WatchParams, wrong: str = ""
+) -> dg.SensorDefinition:
     """Return the sensor.
 
     Parameters
@@ -39,6 +41,8 @@ def build_new_sessions(*, running: bool, watch: WatchParams) -> dg.SensorDefinit
         Whether it runs from the start; else it can be switched on in the UI.
     watch
         How often it looks, and how patient it is.
+    wrong
+        What is wrong with the settings: it says that, and asks for nothing.
     """
 
     @dg.sensor(
@@ -57,6 +61,8 @@ def build_new_sessions(*, running: bool, watch: WatchParams) -> dg.SensorDefinit
         store: Store,
         dispatch_params: DispatchParamsResource,
     ) -> dg.SensorResult | dg.SkipReason:
+        if wrong:
+            return dg.SkipReason(_storable(wrong))
         try:
             result = _look(context, watch, data_root, store, dispatch_params)
         except DispatchError as e:  # the next tick may find it mended
@@ -116,7 +122,12 @@ def _run_request(request: Request) -> dg.RunRequest:
         AUTOMATED: "true",
         "dagster/max_runtime": str(MAX_RUNTIME_S),
     }
-    config = InventoryConfig(entries=list(request.entries), reconcile=True, only_complete=True)
+    config = InventoryConfig(
+        entries=list(request.entries),
+        looked_at=dict(request.looks),
+        reconcile=True,
+        only_complete=True,
+    )
     name = KEY.to_python_identifier()
     return dg.RunRequest(
         run_key=request.run_key, run_config=dg.RunConfig({name: config}), tags=tags

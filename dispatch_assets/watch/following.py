@@ -62,10 +62,23 @@ class Questions:
 
 @dataclass(frozen=True)
 class Request:
-    """An inventory of some entries; two requests with the same key are the same one."""
+    """An inventory of some entries; two requests with the same key are the same one.
+
+    Attributes
+    ----------
+    run_key
+        What makes it the same.
+    looks
+        The digest of what each entry looks like, by name; `GONE` if it is not there.
+    """
 
     run_key: str
-    entries: tuple[str, ...]
+    looks: Mapping[str, str]
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The names of the entries."""
+        return tuple(self.looks)
 
 
 class Following:
@@ -192,7 +205,7 @@ class Following:
         size = self._options.max_entries
         for i in range(0, len(names), size):
             part = tuple(names[i : i + size])
-            yield Request(self._run_key(part), part)
+            yield Request(self._run_key(part), {name: self.now[name].look for name in part})
 
     def _run_key(self, names: tuple[str, ...]) -> str:
         """Return what makes a request the same: how entries look and looked, and the attempt."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from dispatch_assets.changes import Scan
@@ -17,7 +18,23 @@ from dispatch_assets.watch.roots import WatchedRoot
 from dispatch_assets.watch.seen import Inventoried, Seen
 
 PAUSE_S = 5.0
-"""Between two looks at what is new or has changed, if nobody has looked at it twice before."""
+"""At least, between two looks at what is new or has changed, if nobody looked at it before."""
+
+
+@dataclass(frozen=True)
+class OnlyComplete:
+    """What an entry that is new or has changed has to be like, or it is left alone.
+
+    Attributes
+    ----------
+    settle_s
+        How long it has to stay as it is, in seconds, unless it is among `looked_at`.
+    looked_at
+        Digests of the looks at entries that the sensor has found settled: they have to be the same.
+    """
+
+    settle_s: float = 0.0
+    looked_at: Mapping[str, str] = field(default_factory=dict)
 
 
 class Watched:
@@ -32,7 +49,8 @@ class Watched:
     sessions, entries
         What is asked for: names of sessions, or of entries of the data root; all if both are empty.
     only_complete
-        Leave alone what has changed since it was inventoried and is not complete, or still changes.
+        Leave alone what has changed since it was inventoried and is not complete, or still changes;
+        None: look at everything.
 
     Attributes
     ----------
@@ -55,15 +73,15 @@ class Watched:
         sessions: Sequence[str] = (),
         entries: Sequence[str] = (),
         *,
-        only_complete: bool = False,
+        only_complete: OnlyComplete | None = None,
     ) -> None:
         self._store, self._root = store, root
         self._watched = WatchedRoot(root, params)
         self._looks = self._look(entries)
         seen = Seen.read(store, root)
         self.incomplete: dict[str, str] = {}
-        if only_complete:  # entries by name come from the sensor, which has looked twice
-            self.incomplete = self._incomplete(seen, look_again_after_s=0 if entries else PAUSE_S)
+        if only_complete:
+            self.incomplete = self._incomplete(seen, only_complete)
         known = seen.entries if entries else {}
         before = (name for entry in entries if entry in known for name in known[entry].sessions)
         self.scope = Scope(
@@ -76,16 +94,21 @@ class Watched:
         except DataRootError:  # the inventory says so, or has been told to accept it
             return {}
 
-    def _incomplete(self, seen: Seen, look_again_after_s: float) -> dict[str, str]:
+    def _incomplete(self, seen: Seen, wanted: OnlyComplete) -> dict[str, str]:
+        looked_at = wanted.looked_at
         moved = {name: x for name, x in self._looks.items() if not seen.at_rest(name, x)}
-        whys = ((name, self._watched.why_unsettled(name, x)) for name, x in moved.items())
+        whys = ((n, self._why_incomplete(n, x, looked_at.get(n))) for n, x in moved.items())
         found = {name: why for name, why in whys if why is not None}
-        left = moved.keys() - found
-        if left and look_again_after_s:
-            time.sleep(look_again_after_s)
+        if left := moved.keys() - found - looked_at.keys():
+            time.sleep(max(PAUSE_S, wanted.settle_s))
             again = self._look(sorted(left))
             found |= {name: "it is changing" for name in left if again.get(name) != moved[name]}
         return found
+
+    def _why_incomplete(self, name: str, look: Look, digest: str | None) -> str | None:
+        if digest is not None and digest != look.digest:
+            return "it has changed since its inventory was asked for"
+        return self._watched.why_unsettled(name, look)
 
     def note(self, found: Scan) -> None:
         """Write down what was looked at. Call it when all that was found is stored.

@@ -8,7 +8,9 @@ import dagster as dg
 import pytest
 
 from dispatch_assets.defs.assets import session_inventory as module
+from dispatch_assets.params import DispatchParams
 from dispatch_assets.watch import inventories
+from dispatch_assets.watch.roots import WatchedRoot
 from dispatch_assets_tests.defs.lab import (
     ALPHA,
     BETA,
@@ -186,5 +188,21 @@ def test_what_changes_while_it_is_looked_at_is_left_alone(
         notes.write_text(f"after {seconds} s")
 
     monkeypatch.setattr("dispatch_assets.watch.inventories.time.sleep", somebody_writes)
-    (left_alone,) = rows(inventory_facts(lab.inventory(only_complete=True))["not complete yet"])
+    facts = inventory_facts(lab.inventory(only_complete=True, settle_s=300.0))
+    (left_alone,) = rows(facts["not complete yet"])
     assert left_alone == {"entry": "alpha", "why": "it is changing"}
+    assert notes.read_text() == "after 300.0 s"
+
+
+def test_what_has_changed_since_it_was_asked_for_is_left_alone(lab: Lab) -> None:
+    looks = {
+        name: x.digest for name, x in WatchedRoot(str(lab.data), DispatchParams()).looks().items()
+    }
+    asked = {"entries": list(looks), "looked_at": looks, "only_complete": True}
+    (lab.data / "alpha" / "notes.txt").write_text("somebody writes")
+    (left_alone,) = rows(inventory_facts(lab.inventory(**asked))["not complete yet"])
+    assert left_alone == {
+        "entry": "alpha",
+        "why": "it has changed since its inventory was asked for",
+    }
+    assert lab.partitions() == BETA

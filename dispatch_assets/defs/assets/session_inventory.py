@@ -22,7 +22,7 @@ from dispatch_assets.defs.reconcile import missed
 from dispatch_assets.defs.resources import DataRoot, DispatchParamsResource, Store
 from dispatch_assets.errors import count
 from dispatch_assets.scan import scan
-from dispatch_assets.watch.inventories import Watched
+from dispatch_assets.watch.inventories import OnlyComplete, Watched
 
 KEY = dg.AssetKey("session_inventory")
 LOG_EVERY_S = 10.0
@@ -47,6 +47,17 @@ class InventoryConfig(dg.Config):
     only_complete: bool = Field(
         default=False,
         description="Leave alone what is new or has changed, and is still being copied.",
+    )
+    settle_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Seconds that it has to stay as it is (a few in any case), which the run "
+        "waits, with `only_complete`.",
+    )
+    looked_at: dict[str, str] = Field(
+        default={},
+        description="What the sensor saw of the entries: those that look different by now are "
+        "left alone, with `only_complete`.",
     )
     allow_mass_removal: bool = Field(
         default=False,
@@ -82,7 +93,9 @@ def session_inventory(
             params,
             config.sessions,
             config.entries,
-            only_complete=config.only_complete,
+            only_complete=OnlyComplete(config.settle_s, config.looked_at)
+            if config.only_complete
+            else None,
         )
         found = scan(
             root,
