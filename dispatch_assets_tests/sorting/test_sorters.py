@@ -3,114 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import spikeinterface.sorters as si_sorters
-from spikeinterface.core import NumpySorting, load
-from spikeinterface.sorters.basesorter import BaseSorter
 
 from dispatch_assets.sorting.chain import StepFailed
-from dispatch_assets.sorting.results import Refusal, StepResult
-from dispatch_assets.sorting.step import PREPROCESSED, SORTING, StepContext
-from dispatch_assets_tests.sorting.lab import SHORT, UV_PER_BIT, Known, context_of, publish_raw, run
-
-
-class Threshold(BaseSorter):  # type: ignore[misc]
-    """Finds one unit: all that is below a threshold on any channel."""
-
-    sorter_name = "threshold"
-    handle_multi_segment = False
-    gpu_capability = "not-supported"
-    _default_params: ClassVar[dict[str, Any]] = {
-        "threshold_uv": 60.0,
-        "mishap": "",
-        "num_workers": None,
-    }
-    _params_description: ClassVar[dict[str, str]] = {}
-    given: ClassVar[dict[str, Any]] = {}
-
-    @classmethod
-    def is_installed(cls) -> bool:
-        return True
-
-    @classmethod
-    def get_sorter_version(cls) -> str:
-        return "1.2.3"
-
-    @classmethod
-    def _setup_recording(cls, *_: object) -> None:
-        pass
-
-    @classmethod
-    def _run_from_folder(cls, folder: Path, params: dict[str, Any], verbose: bool) -> None:
-        recording = cls.load_recording_from_folder(folder.parent)
-        cls.given.update(
-            segments=recording.get_num_segments(),
-            times=recording.get_times(segment_index=0)[[0, -1]].tolist(),
-            params=params,
-        )
-        print("looking")
-        samples = below(recording.get_traces(0), params["threshold_uv"])
-        if params["mishap"] == "raises":
-            raise ValueError("all traces are flat")
-        if params["mishap"] == "worker dies":
-            with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:
-                pool.submit(die).result()
-        if params["mishap"] == "finds none":
-            samples = samples[:0]
-        if params["mishap"] == "finds too much":
-            samples = np.concatenate([samples, recording.get_num_samples(0) + np.arange(3)])
-        labels = np.zeros(samples.size, dtype=int)
-        sorting = NumpySorting.from_samples_and_labels(
-            [samples], [labels], recording.sampling_frequency, unit_ids=[0, 1]
-        )
-        sorting.save(folder=folder / "sorting")
-
-    @classmethod
-    def _get_result_from_folder(cls, folder: Path) -> Any:
-        return load(folder / "sorting")
-
-
-class ThresholdOfSegments(Threshold):
-    sorter_name = "threshold_of_segments"
-    handle_multi_segment = True
-
-
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-def below(traces: np.ndarray, threshold_uv: float) -> np.ndarray:
-    """Return where the lowest channel is at a minimum below the threshold."""
-    lowest = traces.min(axis=1).astype(float) * UV_PER_BIT
-    inner = lowest[1:-1]
-    is_minimum = (inner < -threshold_uv) & (inner <= lowest[:-2]) & (inner < lowest[2:])
-    return np.flatnonzero(is_minimum) + 1
+from dispatch_assets.sorting.results import Refusal
+from dispatch_assets.sorting.step import PREPROCESSED, SORTING
+from dispatch_assets_tests.sorting.lab import SHORT, Known, context_of, publish_raw, run
+from dispatch_assets_tests.sorting.threshold import (
+    Threshold,
+    below,
+    sort,
+    sorters,
+    sorting_context,
+)
 
 
 @pytest.fixture(autouse=True)
 def _threshold_sorters(monkeypatch: pytest.MonkeyPatch) -> None:
-    for sorter in (Threshold, ThresholdOfSegments):
-        monkeypatch.setitem(si_sorters.sorter_dict, sorter.sorter_name, sorter)
+    for name, sorter in sorters().items():
+        monkeypatch.setitem(si_sorters.sorter_dict, name, sorter)
     Threshold.given.clear()
-
-
-def sorting_context(known: Known, results: Path, **spikesorting: object) -> StepContext:
-    context = context_of(known, results, {**SHORT, "spikesorting": spikesorting})
-    publish_raw(context)
-    return context
-
-
-def sort(known: Known, results: Path, **params: object) -> tuple[StepContext, StepResult]:
-    context = sorting_context(known, results, sorter="threshold", sorter_params=params)
-    return context, run(context, SORTING)[0]
 
 
 def test_spikes_of_concatenated_segments_come_back_to_their_segments(
