@@ -38,7 +38,8 @@ class ComputeParams(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     prefix: list[str] = Field(
-        default=[], description='Put in front of every command, such as ["srun", "-p", "cpu"].'
+        default=[],
+        description='Put in front of every command, such as ["srun", "--quit-on-interrupt"].',
     )
     gpu_prefix: list[str] = Field(
         default=[], description="The same for sorters that need a GPU; empty: prefix."

@@ -72,7 +72,6 @@ def build_definitions(settings: Settings, wrong: Mapping[str, str] | None = None
             "results": Results(base=settings.results or local),
             "sorting_params": sorting,
             "compute": Compute(**settings.compute.model_dump()),
-            "pipes": dg.PipesSubprocessClient(termination_timeout_seconds=60),
         },
         executor=dg.in_process_executor,  # steps take seconds, a process of their own 2 to 6 more
     )

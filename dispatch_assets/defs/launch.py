@@ -1,8 +1,10 @@
 """Launch steps of the chain as one command, and find out what it has really published."""
 
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -11,9 +13,12 @@ import dagster as dg
 from dagster._core.errors import DagsterPipesExecutionError
 from dagster._core.pipes.client import PipesClientCompletedInvocation
 
-from dispatch_assets.errors import DispatchError
+from dispatch_assets.errors import DispatchError, StoreError
 from dispatch_assets.sorting.attempt import last_failure, published
 from dispatch_assets.sorting.results import RESULT_MESSAGE, StepFailure, StepResult
+
+END_WITHIN_S = 60
+"""A command that is told to stop is killed after so many seconds."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +69,7 @@ class Command:
 
 
 def launch(
-    context: dg.AssetExecutionContext,
-    pipes: dg.PipesSubprocessClient,
-    command: Command,
-    jobs: Mapping[str, str],
+    context: dg.AssetExecutionContext, command: Command, jobs: Mapping[str, str]
 ) -> Iterator[Launched]:
     """Run steps in one process, and believe only what this attempt has published.
 
@@ -78,9 +80,7 @@ def launch(
     Parameters
     ----------
     context
-        The run's context.
-    pipes
-        Launches the command; what it reports reaches the run's log.
+        The run's context; what the command reports reaches the run's log.
     command
         What to run.
     jobs
@@ -90,17 +90,45 @@ def launch(
     ------
     Launched
         One per recording.
+
+    Raises
+    ------
+    StoreError
+        If the folder of results cannot be written.
     """
     left = dict(jobs)
     while left:
         attempt = f"{context.run.run_id[:8]}-{uuid.uuid4().hex[:8]}"
-        told, ended = _run(context, pipes, command.line(left, attempt))
+        with _pipes(command.results) as pipes:
+            told, ended = _run(context, pipes, command.line(left, attempt))
         for key in list(left):
             launched = _outcome(key, command, attempt, told, ended)
             yield launched
             del left[key]
             if launched.failure is not None and not launched.failure.failed_at:
                 break  # it left no word: the process died with it
+
+
+@contextmanager
+def _pipes(results: Path) -> Iterator[dg.PipesSubprocessClient]:
+    """Yield what launches a command, and talks with it by files in the folder of results.
+
+    Dagster's own choice is the folder of temporary files, which a cluster's nodes do not share.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(
+            prefix=".pipes-", dir=results, ignore_cleanup_errors=True
+        )
+    except OSError as e:
+        what = f"cannot be written ({e.strerror})"
+        raise StoreError(what, results, "Check free space and permissions") from e
+    with folder as exchange:
+        yield dg.PipesSubprocessClient(
+            context_injector=dg.PipesFileContextInjector(str(Path(exchange, "context"))),
+            message_reader=dg.PipesFileMessageReader(str(Path(exchange, "messages"))),
+            termination_timeout_seconds=END_WITHIN_S,
+        )
 
 
 def _run(
@@ -133,10 +161,14 @@ def _outcome(
 def _is_believed(
     result: StepResult, command: Command, attempt: str, told: list[StepResult] | None
 ) -> bool:
-    """Return whether a published result is what this attempt made, or found to be up to date."""
-    if told is None:  # the disk alone knows what the process had done before it died
-        return result.attempt == attempt
-    return result in told and (command.only_due or result.attempt == attempt)
+    """Return whether a published result is what this attempt made, or found to be up to date.
+
+    What it made is known from the disk alone: the process may have died, and messages may come
+    late or not at all where the disk is a share.
+    """
+    if result.attempt == attempt:
+        return True
+    return command.only_due and told is not None and result in told
 
 
 class _LogsItsOwnEvents:

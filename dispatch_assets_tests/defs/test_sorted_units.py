@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +178,26 @@ def test_what_is_in_front_of_the_command_comes_from_the_profile(
     seen = (tmp_path / "seen").read_text()
     assert seen.startswith(f"{sys.executable} -m dispatch_assets run preprocessed ")
     assert "--n-jobs 1" in seen
+
+
+def test_a_node_need_not_see_temporary_files_of_this_machine(
+    sorting_lab: SortingLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own, hidden = tmp_path / "tmp", tmp_path / "hidden"
+    own.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(own))
+    node = tmp_path / "node"
+    there = f'mv {own} {hidden}; TMPDIR=/tmp "$@"; status=$?; mv {hidden} {own}; exit $status'
+    node.write_text(f"#!/bin/sh\n{there}\n")
+    node.chmod(0o755)
+    sorting_lab.compute = ComputeParams(prefix=[str(node)], n_jobs=1)
+    assert sorting_lab.sort(["preprocessed"], GOOD).success
+    assert {p.name for p in sorting_lab.results(GOOD).parent.iterdir()} == {GOOD}
+
+
+def test_results_that_cannot_be_kept_are_said(sorting_lab: SortingLab) -> None:
+    sorting_lab.results(GOOD).parent.write_text("no folder")
+    assert "Check free space and permissions" in sentence(sorting_lab.sort(["preprocessed"], GOOD))
 
 
 def test_a_killed_process_gets_a_second_chance(sorting_lab: SortingLab, tmp_path: Path) -> None:

@@ -93,7 +93,6 @@ def _chain(name: str, steps: Sequence[str], pool: str) -> dg.AssetsDefinition:
         results: Results,
         sorting_params: SortingParamsResource,
         compute: Compute,
-        pipes: dg.PipesSubprocessClient,
     ) -> Events:
         chosen = {key.to_user_string() for key in context.selected_asset_keys}
         selected = [step for step in steps if step in chosen]
@@ -104,24 +103,19 @@ def _chain(name: str, steps: Sequence[str], pool: str) -> dg.AssetsDefinition:
             # an automated run, or a second try, does not make again what stands there
             only_due = context.run.tags.get(AUTOMATED) == "true" or context.retry_number > 0
             command = Command(words, selected, results.folder(), only_due)
-        yield from _make(context, store, pipes, command)
+        yield from _make(context, store, command)
 
     return chain
 
 
-def _make(
-    context: dg.AssetExecutionContext,
-    store: Store,
-    pipes: dg.PipesSubprocessClient,
-    command: Command,
-) -> Events:
+def _make(context: dg.AssetExecutionContext, store: Store, command: Command) -> Events:
     """Run the command for the run's partitions; yield what it made, then the checks, or fail."""
     done: dict[str, list[StepResult]] = {step: [] for step in command.steps}
     failures: list[StepFailure] = []
     with as_failure(context):
         versions = {key: _job_version(store, key) for key in context.partition_keys}
         jobs = {key: store.jobs().path(key) for key in versions}
-        for launched in launch(context, pipes, command, jobs):
+        for launched in launch(context, command, jobs):
             for result in launched.results:
                 yield _event(context, result, command.results, versions[launched.key])
                 done[result.step].append(result)
