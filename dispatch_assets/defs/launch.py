@@ -1,10 +1,12 @@
 """Launch steps of the chain as one command, and find out what it has really published."""
 
+import shutil
 import tempfile
+import time
 import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -19,6 +21,9 @@ from dispatch_assets.sorting.results import RESULT_MESSAGE, StepFailure, StepRes
 
 END_WITHIN_S = 60
 """A command that is told to stop is killed after so many seconds."""
+_EXCHANGE = ".pipes-"
+_LEFT_BEHIND_S = 7 * 86_400
+"""What a command has not written to for so long was left by a run that was killed."""
 
 
 @dataclass(frozen=True)
@@ -117,8 +122,9 @@ def _pipes(results: Path) -> Iterator[dg.PipesSubprocessClient]:
     """
     try:
         results.mkdir(parents=True, exist_ok=True)
+        _sweep(results)
         folder = tempfile.TemporaryDirectory(
-            prefix=".pipes-", dir=results, ignore_cleanup_errors=True
+            prefix=_EXCHANGE, dir=results, ignore_cleanup_errors=True
         )
     except OSError as e:
         what = f"cannot be written ({e.strerror})"
@@ -129,6 +135,14 @@ def _pipes(results: Path) -> Iterator[dg.PipesSubprocessClient]:
             message_reader=dg.PipesFileMessageReader(str(Path(exchange, "messages"))),
             termination_timeout_seconds=END_WITHIN_S,
         )
+
+
+def _sweep(results: Path) -> None:
+    for folder in results.glob(f"{_EXCHANGE}*"):
+        with suppress(FileNotFoundError):  # another run has just ended
+            written_s = max(p.stat().st_mtime for p in (folder, *folder.iterdir()))
+            if time.time() - written_s > _LEFT_BEHIND_S:
+                shutil.rmtree(folder)
 
 
 def _run(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,8 +192,14 @@ def test_a_node_need_not_see_temporary_files_of_this_machine(
     node.write_text(f"#!/bin/sh\n{there}\n")
     node.chmod(0o755)
     sorting_lab.compute = ComputeParams(prefix=[str(node)], n_jobs=1)
+    results = sorting_lab.results(GOOD).parent
+    for name, age_s in ((".pipes-of-a-killed-run", 8 * 86_400), (".pipes-of-another-run", 0)):
+        (results / name).mkdir(parents=True)
+        for path in (results / name / "messages", results / name):
+            path.touch()
+            os.utime(path, (time.time() - age_s,) * 2)
     assert sorting_lab.sort(["preprocessed"], GOOD).success
-    assert {p.name for p in sorting_lab.results(GOOD).parent.iterdir()} == {GOOD}
+    assert {p.name for p in results.iterdir()} == {GOOD, ".pipes-of-another-run"}
 
 
 def test_results_that_cannot_be_kept_are_said(sorting_lab: SortingLab) -> None:
