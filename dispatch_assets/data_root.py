@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -169,6 +170,23 @@ def _named_files(given: list[str], root: Path, files: SettingsFiles) -> list[Fou
     return found
 
 
+@contextmanager
+def answering(root: Path) -> Iterator[None]:
+    """Say of which data root it is if a disk or share gives no answer while the block runs.
+
+    Raises
+    ------
+    DataRootError
+        In the place of an OSError.
+    """
+    try:
+        yield
+    except OSError as e:
+        why = e.strerror if e.filename in (None, root, str(root)) else e
+        remedy = "Is the disk, or the share, still mounted?"
+        raise DataRootError(f"gives no answer ({why})", root, remedy) from e
+
+
 def absolute_path(path: str | os.PathLike[str]) -> Path:
     """Return an absolute path without ``..``, in which links keep their names."""
     return Path(os.path.normpath(Path(path).absolute()))
@@ -183,4 +201,5 @@ def is_empty(data_folder: str | os.PathLike[str]) -> bool:
         If it cannot be listed.
     """
     root = absolute_path(data_folder)
-    return not root.is_file() and not _entries(root)
+    with answering(root):
+        return not root.is_file() and not _entries(root)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dispatch_assets.data_root import Found, absolute_path, search
+from dispatch_assets.data_root import Found, absolute_path, answering, search
 from dispatch_assets.errors import DataRootError, ParameterError
 from dispatch_assets.formats import FORMATS
 from dispatch_assets.input_format import Evidence
@@ -60,12 +60,19 @@ def discover(
     Raises
     ------
     DataRootError
-        If the folder is missing or cannot be listed, or is a file of a session.
+        If the folder is missing, cannot be listed or gives no answer, or is a file of a session.
     ParameterError
         If the input format, a named session, SpikeInterface's reader or the folder of settings
         does not exist.
     """
     root = absolute_path(data_folder)
+    with answering(root):
+        return _discover(root, Path(data_folder), params, only)
+
+
+def _discover(
+    root: Path, data_folder: Path, params: DispatchParams, only: Collection[str]
+) -> Discovery:
     if not root.exists():
         raise DataRootError("the data folder does not exist", root, "Is the disk mounted?")
     files = SettingsFiles(params.settings_folder, root)
@@ -78,8 +85,8 @@ def discover(
         found, others = search(root, wanted, params, only, files)
     alone = root.is_file() or is_zarr(root)
     if alone:
-        root, data_folder = root.parent, Path(data_folder).parent
-    sessions = [_as_settled(s, files) for s in _named_apart(found, root, Path(data_folder))]
+        root, data_folder = root.parent, data_folder.parent
+    sessions = [_as_settled(s, files) for s in _named_apart(found, root, data_folder)]
     if sessions and not (only or params.nwb_files):
         others += unused_settings(files, [s.name for s in sessions])
     scanned = "" if alone or params.sessions or params.nwb_files else str(root)
@@ -92,12 +99,15 @@ def evidence(path: str | os.PathLike[str]) -> list[tuple[str, Evidence]]:
     Raises
     ------
     DataRootError
-        If the path does not exist.
+        If the path does not exist, or gives no answer.
     """
     root = absolute_path(path)
-    if not root.exists():
-        raise DataRootError("does not exist", root, "Check the spelling, and that it is mounted")
-    return [(f.name, detected(f, root)) for f in FORMATS]
+    with answering(root):
+        if not root.exists():
+            raise DataRootError(
+                "does not exist", root, "Check the spelling, and that it is mounted"
+            )
+        return [(f.name, detected(f, root)) for f in FORMATS]
 
 
 def _named_apart(found: list[Found], root: Path, given: Path) -> list[Session]:

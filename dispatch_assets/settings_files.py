@@ -105,11 +105,15 @@ class SettingsFiles:
 
 
 def _existing(folder: str, data_folder: Path) -> Path:
+    where = f"settings_folder {folder!r}"
     for candidate in (Path(folder).expanduser(), data_folder / folder):
-        if candidate.is_dir():
-            return Path(os.path.normpath(candidate.absolute()))
+        try:
+            if candidate.is_dir():
+                return Path(os.path.normpath(candidate.absolute()))
+        except OSError as e:
+            raise ParameterError(f"gives no answer ({e.strerror})", where, "Is it mounted?") from e
     remedy = "Name a folder, relative to the current one or to the data folder. Is it mounted?"
-    raise ParameterError("is no folder", f"settings_folder {folder!r}", remedy)
+    raise ParameterError("is no folder", where, remedy)
 
 
 def _listed(folder: Path) -> dict[str, Path]:

@@ -87,6 +87,8 @@ def _summary(status: FleetStatus) -> Iterator[str]:
     attention = status.n_need_attention
     if attention:
         yield f"{count(attention, 'session needs', 'sessions need')} attention."
+    elif status.problems:
+        yield "What stands above the table needs attention."
     else:
         yield "Nothing needs attention." if n else "No session has been looked at yet."
 

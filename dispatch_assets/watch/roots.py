@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from dispatch_assets.data_root import answering
 from dispatch_assets.params import SETTINGS_NAME, SPIKEINTERFACE, DispatchParams
 from dispatch_assets.recognition import is_session_itself
 from dispatch_assets.settings_files import SettingsFiles
@@ -51,9 +52,12 @@ class WatchedRoot:
         Raises
         ------
         DataRootError
-            If it is missing, cannot be listed, or nothing lies in it.
+            If it is missing, cannot be listed, or nothing lies in it; or if the folder of settings
+            gives no answer.
         """
-        if self._is_alone():
+        with answering(self.path):
+            is_alone = self._is_alone()
+        if is_alone:
             alone = look(str(self.path))
             return {} if alone is None else {self.path.name: alone}
         found = looks(self.path, only)
@@ -83,7 +87,7 @@ class WatchedRoot:
         """Yield the entries that have a file in the settings folder, with its size and date."""
         if self._settings.folder is None:
             return
-        with os.scandir(self._settings.folder) as files:
+        with answering(self._settings.folder), os.scandir(self._settings.folder) as files:
             for file in files:
                 status = file.stat()
                 yield file.name.removesuffix(".json"), f"{status.st_size} {status.st_mtime_ns}"
