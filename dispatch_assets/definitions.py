@@ -13,7 +13,6 @@
     Folder of the results of sorting; ``sorting`` in the store if not set.
 ``DISPATCH_COMPUTE``
     How the commands of the chain are launched, as JSON: see `environment.ComputeParams`.
-
 ``DISPATCH_WATCH``
     How the data root is watched, as JSON: see `environment.WatchParams`.
 ``DISPATCH_AUTOMATE``
