@@ -139,7 +139,7 @@ def _pipes(results: Path) -> Iterator[dg.PipesSubprocessClient]:
 
 def _sweep(results: Path) -> None:
     for folder in results.glob(f"{_EXCHANGE}*"):
-        with suppress(FileNotFoundError):  # another run has just ended
+        with suppress(OSError):  # a run has just ended, or it is another user's
             written_s = max(p.stat().st_mtime for p in (folder, *folder.iterdir()))
             if time.time() - written_s > _LEFT_BEHIND_S:
                 shutil.rmtree(folder)

@@ -65,6 +65,10 @@ class InventoryConfig(dg.Config):
         "error, since an unmounted disk looks the same.",
     )
 
+    def wanted(self) -> OnlyComplete | None:
+        """Return what entries that are new or have changed have to be like, None if anything."""
+        return OnlyComplete(self.settle_s, self.looked_at) if self.only_complete else None
+
 
 @dg.asset(
     description="Looks at every session of the data root, headers only, and writes down each "
@@ -93,9 +97,7 @@ def session_inventory(
             params,
             config.sessions,
             config.entries,
-            only_complete=OnlyComplete(config.settle_s, config.looked_at)
-            if config.only_complete
-            else None,
+            only_complete=config.wanted(),
         )
         found = scan(
             root,
