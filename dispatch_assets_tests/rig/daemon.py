@@ -108,6 +108,13 @@ class Daemon:
             self.process.wait(30)
             self.process = None
 
+    def kill_alone(self) -> None:
+        """Kill the daemon, and leave its code server and its runs behind."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(30)
+            self.process = None
+
     def stop(self) -> None:
         """Stop the daemon as an operator does, then whatever did not listen."""
         if self.process is not None:

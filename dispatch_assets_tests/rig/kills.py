@@ -33,7 +33,8 @@ from dispatch_assets_tests.rig.daemon import REPOSITORY, Daemon
 from dispatch_assets_tests.samples import generic
 
 COMMAND = "command line"
-TARGETS = (COMMAND, "run worker", "code server", "everything")
+DAEMON = "daemon alone"
+TARGETS = (COMMAND, "run worker", "code server", DAEMON, "everything")
 
 
 class Lab:
@@ -76,9 +77,9 @@ class Lab:
             return self.run_command(self.random.uniform(1.5, 6))
         if self.daemon.process is None:
             self.daemon.start()
-        if target == "everything":
+        if target in ("everything", DAEMON):
             time.sleep(self.random.uniform(2, 15))
-            self.daemon.kill()
+            self.daemon.kill() if target == "everything" else self.daemon.kill_alone()
             return True
         words = {"run worker": "multiprocessing", "code server": "grpc"}[target]
         return self.kill_process(words)
