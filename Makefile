@@ -75,7 +75,8 @@ test: setup
 	@echo "==> tests"; $(PY) -m pytest -n 3 --no-loadscope-reorder $(PYTEST_ARGS)
 
 # Shows your data if DISPATCH_DATA says where they are, else what `make demo` has made, whose known
-# recording is shorter than what is sorted unless asked (see demo_sorting.py). Dagster's own files lie where `dispatch-assets materialize` puts them: beside the store, unless it is a URL.
+# recording is shorter than what is sorted unless asked (see demo_sorting.py). Dagster's own files lie
+# where `dispatch-assets materialize` puts them: beside the store, unless it is a URL.
 dev: setup
 	@if [ -n "$$DISPATCH_DATA" ] || [ ! -d .dispatch/demo ]; then \
 	  case "$$DISPATCH_STORE" in \

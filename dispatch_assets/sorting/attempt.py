@@ -141,12 +141,16 @@ def attempts(results: Path) -> dict[str, bool]:
     found: dict[str, bool] = {}
     for lock in results.glob(f".*-*/{_LOCK}"):
         step = lock.parent.name[1:].partition("-")[0]
-        try:
-            held = _is_held(lock)
-        except OSError:  # of another user, or on a disk without locks: nobody can know
-            held = True
-        found[step] = found.get(step, False) or held
+        found[step] = found.get(step, False) or is_at_work(lock.parent)
     return found
+
+
+def is_at_work(folder: Path) -> bool:
+    """Return whether the process of the attempt that has this private folder lives."""
+    try:
+        return _is_held(folder / _LOCK)
+    except OSError:  # of another user, or on a disk without locks: nobody can know
+        return True
 
 
 def _read(results: Path, step: str) -> bytes:

@@ -17,6 +17,7 @@ from dispatch_assets.sorting.sorters.arguments import arguments_for
 from dispatch_assets.sorting.sorters.catalogue import REQUIREMENTS
 from dispatch_assets.sorting.sorters.checking import check_sorter
 from dispatch_assets.sorting.sorters.motion import lacks_torch, without_motion_correction
+from dispatch_assets_tests.sorting.containers import stand_in_for_docker
 
 
 def refusal(**spikesorting: Any) -> str:
@@ -80,9 +81,10 @@ def test_archived_sorters_are_refused() -> None:
     assert "SpikeInterface runs 'yass' no more" in refusal(sorter="yass")
 
 
-def test_containers_are_looked_for_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_containers_are_looked_for_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from spikeinterface.sorters import utils
 
+    stand_in_for_docker(tmp_path, monkeypatch)
     monkeypatch.setattr(utils, "has_docker", lambda: False)
     assert "Docker is not installed" in refusal(sorter="kilosort4", container="docker")
     monkeypatch.setattr(utils, "has_docker", lambda: True)

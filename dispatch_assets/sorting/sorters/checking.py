@@ -11,12 +11,9 @@ from dispatch_assets.errors import ParameterError, did_you_mean
 from dispatch_assets.sorting.params import SpikesortingParams
 from dispatch_assets.sorting.sorters.arguments import JOB_KWARGS, default_arguments
 from dispatch_assets.sorting.sorters.catalogue import EXTRAS, MORE_SECTION_KEYS, pip_install
+from dispatch_assets.sorting.sorters.containers import check_container
 
 _SORTER, _PARAMS = "spikesorting.sorter", "spikesorting.sorter_params"
-_PROGRAMS = {  # program and Python package that a kind of container needs
-    "docker": ("Docker", "docker"),
-    "singularity": ("Singularity", "spython"),
-}
 
 
 def check_sorter(params: SpikesortingParams) -> None:
@@ -32,7 +29,7 @@ def check_sorter(params: SpikesortingParams) -> None:
     if params.container == "none":
         _check_installed(params.sorter)
     else:
-        _check_container(params)
+        check_container(params)
     _check_arguments(params)
 
 
@@ -60,23 +57,6 @@ def _check_installed(sorter: str) -> None:
         how = " ".join(sorter_dict[sorter].installation_mesg.replace(">>>", "").split())
     remedy = f"{how.rstrip('.')}. Or run it in a container: set spikesorting.container"
     raise ParameterError(f"the sorter {sorter!r} is not installed", _SORTER, remedy)
-
-
-def _check_container(params: SpikesortingParams) -> None:
-    from spikeinterface.sorters import utils
-    from spikeinterface.sorters.runsorter import SORTER_DOCKER_MAP
-
-    program, package = _PROGRAMS[params.container]
-    where = f"spikesorting.container {params.container!r}"
-    has_program = utils.has_docker if program == "Docker" else utils.has_singularity
-    if not has_program():
-        raise ParameterError(f"{program} is not installed on this machine", where)
-    has_package = utils.has_docker_python if program == "Docker" else utils.has_spython
-    if not has_package():
-        raise ParameterError("needs a Python package", where, f"pip install {package}")
-    if not params.container_image and params.sorter not in SORTER_DOCKER_MAP:
-        what = f"there is no known image for {params.sorter!r}"
-        raise ParameterError(what, where, "Name one in spikesorting.container_image")
 
 
 def _check_arguments(params: SpikesortingParams) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from dispatch_assets.errors import SorterError
 from dispatch_assets.sorting.sorters.arguments import Arguments
+from dispatch_assets.sorting.sorters.containers import none_left
 from dispatch_assets.sorting.sorters.seeding import seeded
 from dispatch_assets.sorting.step import SORTING, Log, StepContext
 
@@ -74,7 +75,8 @@ def run(
     given = _as_one_segment(recording) if concatenated else recording
     try:
         folder = scratch / "sorter"  # containers are handed files beside it
-        sorting = _call(context, given, arguments, folder)
+        with none_left(context.params.spikesorting.container, scratch, context.log):
+            sorting = _call(context, given, arguments, folder)
         found, n_outside = _in_segments(sorting, recording, concatenated)
         account = _account(folder)
     finally:
