@@ -116,11 +116,8 @@ def _places(
 
 
 def _entries(root: Path) -> list[Path]:
-    try:
+    with answering(root):
         names = [p.name for p in root.iterdir()]
-    except OSError as e:
-        remedy = "Check its permissions"
-        raise DataRootError(f"cannot be listed ({e.strerror})", root, remedy) from e
     names = [n for n in names if not n.startswith(".") and n != SETTINGS_NAME]
     return [root / name for name in sorted(names, key=natural_key)]
 
@@ -181,10 +178,15 @@ def answering(root: Path) -> Iterator[None]:
     """
     try:
         yield
+    except DataRootError:  # is an OSError, too
+        raise
     except OSError as e:
         why = e.strerror if e.filename in (None, root, str(root)) else e
-        remedy = "Is the disk, or the share, still mounted?"
-        raise DataRootError(f"gives no answer ({why})", root, remedy) from e
+        if isinstance(e, PermissionError):
+            what, remedy = f"cannot be looked into ({why})", "Check its permissions"
+        else:
+            what, remedy = f"gives no answer ({why})", "Is the disk, or the share, still mounted?"
+        raise DataRootError(what, root, remedy) from e
 
 
 def absolute_path(path: str | os.PathLike[str]) -> Path:

@@ -32,12 +32,13 @@ class Share:
     def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.root, self._monkeypatch, self._stat = root, monkeypatch, os.stat
 
-    def die(self) -> None:
+    def die(self, why: int = errno.ENOTCONN) -> None:
+        self._why = why
         self._monkeypatch.setattr(os, "stat", self._no_stat)
 
     def _no_stat(self, path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
         if isinstance(path, str | Path) and Path(path).is_relative_to(self.root):
-            raise OSError(errno.ENOTCONN, GONE, str(path))
+            raise OSError(self._why, os.strerror(self._why), str(path))
         return self._stat(path, *args, **kwargs)
 
 
@@ -60,6 +61,27 @@ def test_everything_that_looks_at_it_says_so(share: Share, tmp_path: Path) -> No
         with pytest.raises(DataRootError, match=f"gives no answer .{GONE}") as raised:
             ask()
         assert is_transient(raised.value)
+
+
+@pytest.mark.parametrize("name", ["stat", "listdir"])
+def test_a_folder_that_this_user_may_not_enter_or_list_is_not_called_dead(
+    name: str, share: Share, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if name == "stat":
+        share.die(errno.EACCES)
+    else:
+        monkeypatch.setattr(os, "listdir", _may_not)
+        monkeypatch.setattr(os, "scandir", _may_not)
+    with pytest.raises(DataRootError) as raised:
+        discover(share.root, DispatchParams())
+    why = os.strerror(errno.EACCES)
+    expected = f"{share.root}: cannot be looked into ({why}). Check its permissions."
+    assert str(raised.value) == expected
+    assert not is_transient(raised.value)
+
+
+def _may_not(path: Any) -> list[str]:
+    raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def test_a_folder_of_settings_on_it(share: Share, tmp_path: Path) -> None:
