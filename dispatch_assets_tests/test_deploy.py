@@ -102,8 +102,11 @@ def test_variables_are_those_that_are_read() -> None:
     assert ours >= {"DISPATCH_DATA", "DISPATCH_STORE", "DISPATCH_AUTOMATE"}
     assert ours <= known
     switches = told["DISPATCH_AUTOMATE"]
-    settings = environment.settings_from({"DISPATCH_AUTOMATE": switches})
+    as_json = {n: told[n].strip("'") for n in ("DISPATCH_WATCH", "DISPATCH_COMPUTE")}
+    settings = environment.settings_from({"DISPATCH_AUTOMATE": switches, **as_json})
     assert len(settings.automate) == len(switches.split(","))
+    assert settings.watch != environment.WatchParams()
+    assert settings.compute != environment.ComputeParams()
     image = (DEPLOY / "Dockerfile").read_text()
     assert "DISPATCH_DATA=/data DISPATCH_STORE=/store DAGSTER_HOME=/dagster_home" in image
     assert set(compose()["services"]["code"]["environment"]) <= known
