@@ -65,7 +65,13 @@ def _run_job(
     from dispatch_assets.sorting.source import read_job
     from dispatch_assets.sorting.step import StepContext
 
-    job = read_job(path)
+    try:
+        job = read_job(path)
+    except DispatchError as e:
+        if len(options.job) == 1:
+            raise
+        reporter.log(str(e))
+        return False
     out = Path(options.out).absolute()
     context = StepContext(
         job=job,
@@ -119,7 +125,10 @@ def _params(options: Namespace) -> tuple[SortingParams, list[str]]:
         raise ParameterError("must be a JSON object", "--params")
     values = dict(values)
     if options.sorter is not None:
-        values["spikesorting"] = {**values.get("spikesorting", {}), "sorter": options.sorter}
+        section = values.get("spikesorting", {})
+        if not isinstance(section, dict):
+            raise ParameterError("must be a JSON object", "--params spikesorting")
+        values["spikesorting"] = {**section, "sorter": options.sorter}
     if options.seed is not None:
         values["seed"] = options.seed
     return parse_sorting_params(values)

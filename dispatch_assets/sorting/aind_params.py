@@ -70,6 +70,7 @@ _SORTER_LEFT_ASIDE = {
     "clear_cache": "see the sorter's own clear_cache",
 }
 _SORTER_KEPT = ("skip_motion_correction", "min_drift_channels")
+_MOTION_SWITCHES = ("do_correction", "apply_motion_correction")
 
 
 def translated(
@@ -178,7 +179,8 @@ def _spikesorting(
         own = section.pop(name)
         if not isinstance(own, dict):
             raise ParameterError("must be an object", f"spikesorting.{name}")
-        arguments = _of_sorter(name, own, notes if SORTERS[name] == chosen else [])
+        overruled = any(key in section for key in _SORTER_KEPT)
+        arguments = _of_sorter(name, own, notes if SORTERS[name] == chosen else [], overruled)
         if SORTERS[name] != chosen:
             notes.append(f"left aside: spikesorting.{name} ({chosen} sorts)")
         elif section.get("sorter_params"):
@@ -188,8 +190,13 @@ def _spikesorting(
             section.update({**arguments, **{k: section[k] for k in _SORTER_KEPT if k in section}})
 
 
-def _of_sorter(name: str, own: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """Return what the section of a sorter says, as parameters of `spikesorting`."""
+def _of_sorter(
+    name: str, own: Mapping[str, Any], notes: list[str], overruled: bool
+) -> dict[str, Any]:
+    """Return what the section of a sorter says, as parameters of `spikesorting`.
+
+    `overruled` says whether keys beside it may keep the sorter from correcting for motion.
+    """
     arguments = dict(own.get("sorter") or {})
     kept: dict[str, Any] = {}
     for key in own:
@@ -202,8 +209,10 @@ def _of_sorter(name: str, own: Mapping[str, Any], notes: list[str]) -> dict[str,
             raise _unknown(f"spikesorting.{name}.{key}", key, known)
     if arguments.pop("job_kwargs", None):
         notes.append(f"left aside: spikesorting.{name}.sorter.job_kwargs ({_JOB_KWARGS})")
-    if kept and arguments.get("do_correction") is True:
-        del arguments["do_correction"]  # there, the keys beside it may overrule it
+    if kept or overruled:
+        for switch in _MOTION_SWITCHES:
+            if arguments.get(switch) is True:
+                del arguments[switch]  # there, the keys beside it may overrule it
     return {"sorter_params": arguments, **kept}
 
 

@@ -27,7 +27,7 @@ from dispatch_assets.sorting.progress import bars_as_lines
 from dispatch_assets.sorting.report.step import STEP as UNITS_REPORT
 from dispatch_assets.sorting.results import StepFailure, StepResult
 from dispatch_assets.sorting.sorters.step import STEP as SORTING
-from dispatch_assets.sorting.step import Step, StepContext, StepOutcome
+from dispatch_assets.sorting.step import Step, StepContext, StepOutcome, job_hash
 from dispatch_assets.sorting.units.step import STEP as UNITS
 
 STEPS: Mapping[str, Step] = {
@@ -145,6 +145,7 @@ def _result(step: Step, context: StepContext, outcome: StepOutcome) -> StepResul
         session_name=job.session_name,
         recording_name=job.recording_name,
         fingerprint=job.fingerprint,
+        job_hash=job_hash(job),
         inputs_hash="",
         follows_from=_needs(step, context),
         seed=context.params.seed,
@@ -171,10 +172,10 @@ def _sections(step: Step, context: StepContext) -> dict[str, JsonValue]:
 
 def inputs_hash(step: Step, context: StepContext) -> str:
     """Return a hash of all that a result follows from."""
-    job = context.job
     follows_from = {
         "step": [step.name, step.code_version],
-        "job": [job.job_key, job.fingerprint, job.skip_times, job.recording_dict],
+        "job": job_hash(context.job),
+        "also": step.also_reads(context),
         "parameters": _sections(step, context),
         "seed": context.params.seed,
         "needs": _needs(step, context),

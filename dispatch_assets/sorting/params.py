@@ -7,10 +7,17 @@ that their files work: `parse_sorting_params` says which parts of a file it leav
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dispatch_assets.complaints import MAX_DEPTH, is_nested
 from dispatch_assets.errors import ParameterError, did_you_mean
@@ -90,6 +97,15 @@ class SpikesortingParams(_Section):
     container_image: str = Field(
         default="", description="Image of the container; empty: SpikeInterface's own."
     )
+
+    @model_validator(mode="after")
+    def _not_contradictory(self) -> Self:
+        if self.container_image and self.container == "none":
+            raise ValueError("container_image needs container: docker or singularity")
+        for switch in ("apply_motion_correction", "do_correction"):
+            if self.skip_motion_correction and self.sorter_params.get(switch) is True:
+                raise ValueError(f"skip_motion_correction contradicts sorter_params.{switch}")
+        return self
 
 
 class PostprocessingParams(_Section):
@@ -258,6 +274,8 @@ def _complaint(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         return f"{name}: unknown parameter{_suggestion(error['loc'])}"
     message = str(error["msg"]).removeprefix("Value error, ")
+    if isinstance(error.get("input"), dict) and error["type"] == "value_error":
+        return f"{name}: {message}"  # of several of its parameters together
     return f"{name}: {message} (got {error.get('input')!r})"
 
 

@@ -53,6 +53,9 @@ class StepResult(_Frozen):
     session_name: str
     recording_name: str
     fingerprint: str = Field(description="Identity of the raw files, from the job.")
+    job_hash: str = Field(
+        default="", description="Hash of how the job reads them: see `sorting.step.job_hash`."
+    )
     inputs_hash: str = Field(
         description="Hash of what it follows from: job, parameters, earlier steps, code. Same "
         "hash, same result."

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pydantic import JsonValue
 
 from dispatch_assets.errors import RefusedError, UntrustedDataError
 from dispatch_assets.models import SortingJob
@@ -58,14 +62,15 @@ class StepContext:
         StepError
             If there is none.
         RefusedError
-            If it is the result of another recording, or of other raw data.
+            If it is the result of another recording, of other raw data or of a job that reads them
+            otherwise; or if it was made from results that have been replaced since.
         """
         result = published(self.results, step)
-        same = (result.job_key, result.fingerprint) == (self.job.job_key, self.job.fingerprint)
-        if not same:
+        if result.job_hash != job_hash(self.job):
             what = f"the result of `{step}` belongs to another version of this recording"
             remedy = f"Run the step `{step}` again"
             raise RefusedError(what, self.results / step, remedy, Refusal.CHANGED)
+        check_follows(self.results, result)
         return result
 
     def preprocessed(self) -> BaseRecording:
@@ -104,6 +109,30 @@ class StepContext:
         return load_sorting_analyzer(folder, load_extensions=False)
 
 
+def job_hash(job: SortingJob) -> str:
+    """Return a hash of which recording a job reads, and how: with which clock, how much of it."""
+    read = [job.job_key, job.fingerprint, job.skip_times, job.recording_dict]
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def check_follows(results: Path, result: StepResult) -> None:
+    """Check that a result was made from what earlier steps have published.
+
+    Raises
+    ------
+    RefusedError
+        If an earlier step was run again since: units of one run and channels of another do not
+        belong together.
+    """
+    for name, made_from in result.follows_from.items():
+        earlier = published(results, name)
+        if earlier.inputs_hash != made_from:
+            what = f"the result of `{result.step}` was made from an earlier result of `{name}`"
+            remedy = f"Run the step `{result.step}` again"
+            raise RefusedError(what, results / result.step, remedy, Refusal.CHANGED)
+        check_follows(results, earlier)
+
+
 @dataclass
 class StepOutcome:
     """What a step returns beside the files in its folder; see `results.StepResult`."""
@@ -137,6 +166,9 @@ class Step:
         Takes the context and the folder to write into.
     check
         Raises if the parameters cannot work on this machine; called before any step runs.
+    also_reads
+        Returns what else, as JSON, the result follows from: besides raw data, parameters, earlier
+        steps.
     """
 
     name: str
@@ -146,3 +178,4 @@ class Step:
     code_version: str
     run: Callable[[StepContext, Path], StepOutcome]
     check: Callable[[StepContext], None] = lambda context: None
+    also_reads: Callable[[StepContext], JsonValue] = lambda context: None

@@ -26,6 +26,12 @@ from dispatch_assets.sorting.step import (
 from dispatch_assets_tests.sorting.lab import Known, context_of
 
 Run = Callable[[StepContext, Path], StepOutcome]
+OTHER_JOBS: list[dict[str, Any]] = [
+    {"job_key": "other"},
+    {"fingerprint": "other"},
+    {"skip_times": True},
+    {"recording_dict": {"of": "the first minute"}},
+]
 
 
 @pytest.fixture
@@ -207,18 +213,20 @@ def test_it_follows_from_the_code(context: StepContext) -> None:
     assert before.inputs_hash != after.inputs_hash
 
 
-@pytest.mark.parametrize("field", ["job_key", "fingerprint"])
-def test_it_follows_from_the_recording(context: StepContext, field: str) -> None:
+@pytest.mark.parametrize("change", OTHER_JOBS)
+def test_it_follows_from_the_recording(context: StepContext, change: dict[str, Any]) -> None:
     (before,) = once(context, step(PREPROCESSED))
-    job = context.job.model_copy(update={field: "other"})
+    job = context.job.model_copy(update=change)
     (after,) = once(replace(context, job=job), step(PREPROCESSED))
     assert before.inputs_hash != after.inputs_hash
 
 
-@pytest.mark.parametrize("field", ["job_key", "fingerprint"])
-def test_the_result_of_another_recording_is_refused(context: StepContext, field: str) -> None:
+@pytest.mark.parametrize("change", OTHER_JOBS)
+def test_the_result_of_another_recording_is_refused(
+    context: StepContext, change: dict[str, Any]
+) -> None:
     once(context, step(PREPROCESSED))
-    job = context.job.model_copy(update={field: "other"})
+    job = context.job.model_copy(update=change)
     other = replace(context, job=job)
     with pytest.raises(RefusedError) as refused:
         other.result_of(PREPROCESSED)
@@ -227,6 +235,31 @@ def test_the_result_of_another_recording_is_refused(context: StepContext, field:
         once(other, step(SORTING))
     assert failed.value.failure.reason == "changed"
     assert not (context.results / SORTING).exists()
+
+
+def test_what_was_made_from_a_result_that_has_been_replaced_is_refused(
+    context: StepContext,
+) -> None:
+    upstream(context)
+    once(context, step(UNITS))
+    once(context, step(PREPROCESSED, code_version="other"))
+    for name in (SORTING, UNITS):
+        with pytest.raises(RefusedError, match="made from an earlier result of `") as refused:
+            context.result_of(name)
+        assert refused.value.reason == Refusal.CHANGED
+    with pytest.raises(StepFailed, match="Run the step `sorting` again"):
+        once(context, step(UNITS))
+    due = list(run_steps([step(SORTING), step(UNITS)], context, "a2", only_due=True))
+    assert [result.attempt for result in due] == ["a2", "a2"]
+    assert context.result_of(UNITS).attempt == "a2"
+
+
+def test_it_follows_from_what_else_it_reads(context: StepContext) -> None:
+    hashes = [
+        once(context, step(PREPROCESSED, also_reads=lambda context, said=said: said))[0].inputs_hash
+        for said in ("a mouse", "a rat")
+    ]
+    assert len(set(hashes)) == 2
 
 
 def test_results_are_plain_json(context: StepContext) -> None:

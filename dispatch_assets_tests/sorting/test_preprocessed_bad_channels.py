@@ -14,6 +14,7 @@ from dispatch_assets.sorting.preprocessing.bad_channels import (
     check_share,
     common_share,
     dead_channels,
+    removed,
     unlike_neighbours,
 )
 from dispatch_assets.sorting.preprocessing.fitness import Survey, look_at
@@ -104,3 +105,18 @@ class TestBadChannels:
         survey = look_at(noise([4.0, 8.0, 16.0], common_uv=0.0), "here", seed=0, n_jobs=1)
         assert survey.noise_uv == pytest.approx([4.0, 8.0, 16.0], rel=0.05)
         assert not survey.constant.any()
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, "123"),
+        ({"channel_filters": None}, "123"),
+        ({"channel_filters": ["out"]}, "3"),
+        ({"channel_filters": []}, ""),
+    ],
+    ids=str,
+)
+def test_only_what_is_asked_for_is_left_out(asked: dict[str, Any], expected: str) -> None:
+    labels = {"1": "noise", "2": "dead", "3": "out"}
+    assert "".join(sorted(removed(labels, params(), asked))) == expected

@@ -130,6 +130,7 @@ def test_what_killed_attempts_left_running_is_stopped_and_nothing_else(
         attempt_folder(results, SORTING, "mine") as mine,
     ):
         dead.mkdir(parents=True)  # root's: could not be cleared away
+        (results / "my analysis" / "scratch").mkdir(parents=True)
         containers.has(results / PREPROCESSED, dead)
         containers.has(results / ".sorting-gone" / "scratch")
         containers.has(dead, status="exited", image="lab/ends")
@@ -137,6 +138,8 @@ def test_what_killed_attempts_left_running_is_stopped_and_nothing_else(
         containers.has(living / "scratch")
         containers.has(other / ".sorting-dead" / "scratch")
         containers.has(results / PREPROCESSED)
+        containers.has(results / SORTING / "scratch")  # a person's
+        containers.has(results / "my analysis" / "scratch")
         containers.has()
         with none_left("docker", mine / "scratch", print):
             pass
@@ -145,6 +148,7 @@ def test_what_killed_attempts_left_running_is_stopped_and_nothing_else(
     assert set(statuses[n_dead:]) == {"running"}
     assert containers.all()[1]["commands"] == []  # Docker would make its folder again
     assert not dead.parent.exists()
+    assert (results / "my analysis" / "scratch").exists()
 
 
 def test_that_a_container_cannot_be_stopped_does_not_hide_why_the_sorter_failed(

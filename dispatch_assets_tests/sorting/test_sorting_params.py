@@ -59,6 +59,37 @@ def test_the_chosen_sorters_section_counts() -> None:
     assert params.spikesorting.sorter_params["Th_universal"] == 9
 
 
+@pytest.mark.parametrize(
+    ("sorter", "switch"),
+    [("spykingcircus2", "apply_motion_correction"), ("kilosort4", "do_correction")],
+)
+@pytest.mark.parametrize("beside", [True, False], ids=["in its section", "above it"])
+def test_keeping_sorters_from_correcting_for_motion_overrules_the_sorters_section(
+    sorter: str, switch: str, *, beside: bool
+) -> None:
+    wish, own = {"skip_motion_correction": True}, {"sorter": {switch: True}}
+    section = {sorter: {**own, **wish}} if beside else {sorter: own, **wish}
+    params, _ = parse_sorting_params({"spikesorting": {"sorter": sorter, **section}})
+    assert params.spikesorting.skip_motion_correction
+    assert switch not in params.spikesorting.sorter_params
+
+
+@pytest.mark.parametrize(
+    ("section", "complaint"),
+    [
+        ({"container_image": "lab/x"}, "container_image needs container: docker or singularity"),
+        (
+            {"skip_motion_correction": True, "sorter_params": {"do_correction": True}},
+            "skip_motion_correction contradicts sorter_params.do_correction",
+        ),
+    ],
+)
+def test_contradictions_are_refused(section: dict[str, Any], complaint: str) -> None:
+    with pytest.raises(ParameterError, match=complaint) as raised:
+        parse_sorting_params({"spikesorting": section})
+    assert "(got" not in str(raised.value)
+
+
 def test_older_files_are_understood() -> None:
     # the same repository, pipeline/default_params.json of commit bdf42708
     values = {

@@ -16,7 +16,14 @@ from dispatch_assets.sorting.clock import RecordingClock, Span
 from dispatch_assets.sorting.nwb.facts import SessionFacts
 from dispatch_assets.sorting.results import StepResult
 from dispatch_assets.sorting.source import read_job
-from dispatch_assets.sorting.step import PREPROCESSED, SORTING, UNITS, UNITS_NWB, StepContext
+from dispatch_assets.sorting.step import (
+    PREPROCESSED,
+    SORTING,
+    UNITS,
+    UNITS_NWB,
+    StepContext,
+    check_follows,
+)
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, SortingAnalyzer
@@ -107,8 +114,9 @@ def read_part(results: Path) -> Part:
     from spikeinterface import load, load_sorting_analyzer
 
     exported = published(results, UNITS_NWB)
+    check_follows(results, exported)
     by_step = {step: published(results, step) for step in (PREPROCESSED, SORTING, UNITS)}
-    versions = {(r.job_key, r.fingerprint) for r in (exported, *by_step.values())}
+    versions = {(r.job_key, r.fingerprint, r.job_hash) for r in (exported, *by_step.values())}
     if len(versions) > 1:
         remedy = "Run the chain again, all of it"
         raise StepError("the steps are of different versions of the recording", results, remedy)

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dispatch_assets.sorting.step import (
-    UNITS,
-    UNITS_NWB,
-    Step,
-    StepContext,
-    StepOutcome,
-)
+from pydantic import JsonValue
+
+from dispatch_assets.sorting.step import UNITS, UNITS_NWB, Step, StepContext, StepOutcome
+
+
+def _also_reads(context: StepContext) -> JsonValue:
+    """Return what the session's files say, and the job of the clock: both may be mended later."""
+    from dispatch_assets.sorting.nwb.session_files import session_facts
+
+    job = context.job
+    facts = session_facts(job, context.data_folder, context.params.nwb.rig_timezone)
+    own_clocks: list[JsonValue] = [
+        segment.model_dump(mode="json") for segment in job.concatenated or []
+    ]
+    clock: JsonValue = job.timestamps.model_dump(mode="json")
+    return [clock, own_clocks, facts.model_dump(mode="json")]
 
 
 def _run(context: StepContext, folder: Path) -> StepOutcome:
@@ -53,4 +62,5 @@ STEP = Step(
     sections=("nwb",),
     code_version="1",
     run=_run,
+    also_reads=_also_reads,
 )

@@ -136,7 +136,8 @@ def common_share(shank: BaseRecording, arguments: dict[str, Any]) -> float:
 
 def removed(labels: Labels, params: PreprocessingParams, arguments: dict[str, Any]) -> Labels:
     """Return the labels of those channels that the parameters leave out."""
-    filters = set(arguments.get("channel_filters") or ("dead", "noise", "out"))
+    asked = arguments.get("channel_filters")
+    filters = {"dead", "noise", "out"} if asked is None else set(asked)
     if not params.remove_out_channels:
         filters -= {"out"}
     if not params.remove_bad_channels:

@@ -21,6 +21,7 @@ from dispatch_assets.sorting.preprocessing.bad_channels import (
 )
 from dispatch_assets.sorting.preprocessing.calls import building, warnings_as_text
 from dispatch_assets.sorting.preprocessing.pipeline import step_arguments
+from dispatch_assets.sorting.preprocessing.scaling import with_one_gain
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -115,7 +116,7 @@ def process(
     n_channels = recording.get_num_channels()
     left_out = removed(dead, params, detection)
     check_share(left_out, n_channels, params, where)
-    live = astype(without(recording, left_out), "float32")
+    live = with_one_gain(astype(without(recording, left_out), "float32"))
     if params.custom_preprocessing_pipeline:
         done = _custom(live, params.custom_preprocessing_pipeline)
         done.labels, done.left_out = dead | done.labels, left_out | done.left_out

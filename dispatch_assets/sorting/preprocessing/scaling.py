@@ -31,6 +31,23 @@ def levels(recording: BaseRecording, seed: int) -> tuple[NDArray[np.float64], ND
     return np.median(noise, axis=0), np.max(peak, axis=0).astype(np.float64)
 
 
+def with_one_gain(recording: BaseRecording) -> BaseRecording:
+    """Return a float recording whose channels have one positive gain, all of them the same.
+
+    References and sorters compare channels as they are stored, and take troughs for spikes.
+    """
+    from spikeinterface.preprocessing import scale
+
+    gains, offsets = recording.get_channel_gains(), recording.get_channel_offsets()
+    gain_uv = float(np.median(np.abs(gains)))
+    if gain_uv == 0 or (np.all(gains == gains[0]) and gains[0] > 0):
+        return recording
+    recording = scale(recording, gain=gains / gain_uv, dtype="float32")
+    recording.set_channel_gains(gain_uv)
+    recording.set_channel_offsets(offsets)
+    return recording
+
+
 def to_int16(
     recording: BaseRecording,
     raw_dtype: np.dtype[Any],

@@ -16,7 +16,7 @@ from typing import Protocol
 from dispatch_assets.errors import ParameterError, SorterError
 from dispatch_assets.sorting.attempt import is_at_work
 from dispatch_assets.sorting.params import SpikesortingParams
-from dispatch_assets.sorting.step import Log
+from dispatch_assets.sorting.step import SORTING, Log
 
 _PROGRAMS = {  # program and Python package that a kind of container needs
     "docker": ("Docker", "docker"),
@@ -49,7 +49,7 @@ def check_container(params: SpikesortingParams) -> None:
 
     program, package = _PROGRAMS[params.container]
     where = f"spikesorting.container {params.container!r}"
-    has_program = utils.has_docker if program == "Docker" else utils.has_singularity
+    has_program = utils.has_docker if program == "Docker" else _has_singularity
     if not has_program():
         raise ParameterError(f"{program} is not installed on this machine", where)
     has_package = utils.has_docker_python if program == "Docker" else utils.has_spython
@@ -60,6 +60,11 @@ def check_container(params: SpikesortingParams) -> None:
         raise ParameterError(what, where, "Name one in spikesorting.container_image")
     if program == "Docker":
         _check_docker_answers(where)
+
+
+def _has_singularity() -> bool:
+    # SpikeInterface is content with Apptainer, which spython runs by its former name only
+    return shutil.which("singularity") is not None
 
 
 def _check_docker_answers(where: str) -> None:
@@ -181,5 +186,5 @@ def _is_to_stop(folder: Path, scratch: Path) -> bool:
     if folder == scratch:
         return True
     attempt, own = folder.parent, scratch.parent
-    is_of_the_recording = folder.name == scratch.name and attempt.parent == own.parent
-    return is_of_the_recording and not is_at_work(attempt)
+    is_an_attempt_s = attempt.name.startswith(f".{SORTING}-") and folder.name == scratch.name
+    return is_an_attempt_s and attempt.parent == own.parent and not is_at_work(attempt)
