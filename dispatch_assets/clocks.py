@@ -13,7 +13,7 @@ from dispatch_assets.npy import NpyFile
 from dispatch_assets.open_ephys_dats import OPENED_ALONE
 from dispatch_assets.recording_json import has_times_set_by_hand
 from dispatch_assets.time_vectors import CHUNK_SAMPLES, ReadTimes, times_reader
-from dispatch_assets.timestamps import MAX_LISTED, check_times
+from dispatch_assets.timestamps import MAX_LISTED, TOLERANCE_S, anchors, check_times
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -36,11 +36,7 @@ def timestamp_report(
     clocks = [_clock(recording, i, s, skip=skip) for i, s in enumerate(segments)]
     reasons = [c.reset_reason for c in clocks if c.reset_reason]
     if reasons:
-        return TimestampReport(
-            verdict="reset",
-            message=f"Times are reset to a regular clock: {reasons[0]}.",
-            segments=clocks,
-        )
+        return _reset(recording, segments, clocks, reasons[0])
     if not any(c.explicit for c in clocks):
         alone = [a for i in range(len(segments)) if (a := _opened_alone(recording, i))]
         message = " ".join(
@@ -52,6 +48,41 @@ def timestamp_report(
         return TimestampReport(verdict="not_checked", message=message, segments=clocks)
     message = "The timestamps were checked and kept."
     return TimestampReport(verdict="kept", message=message, segments=clocks)
+
+
+def _reset(
+    recording: BaseRecording,
+    segments: Sequence[SourceSegment],
+    clocks: Sequence[SegmentClock],
+    reason: str,
+) -> TimestampReport:
+    """Return the report on times that are reset: those of all segments, also of sound ones."""
+    message, found, worst_ms = f"Times are reset to a regular clock: {reason}.", [], 0.0
+    for i, (source, clock) in enumerate(zip(segments, clocks, strict=True)):
+        about, error_ms = _with_way_back(recording, i, source, clock)
+        found.append(about)
+        worst_ms = max(worst_ms, error_ms)
+    if worst_ms > TOLERANCE_S * 1000.0:
+        message += f" The anchors recover the original ones to within {worst_ms:.2g} ms only."
+    return TimestampReport(verdict="reset", message=message, segments=found)
+
+
+def _with_way_back(
+    recording: BaseRecording, segment: int, source: SourceSegment, clock: SegmentClock
+) -> tuple[SegmentClock, float]:
+    """Return a clock with what recovers its times, and the largest error of that in ms.
+
+    The times are read once more: most are kept, so a check does not look for anchors.
+    """
+    if source.times_problem is not None:
+        return clock, 0.0
+    read = reader_of_times(recording, segment)
+    if read is None:
+        return clock.model_copy(update={"t_start_s": _t_start_s(recording, segment)}), 0.0
+    found, error_ms = anchors(read, clock.n_samples)
+    if all(time_s == -1.0 for _, time_s in found):  # none, or the stream was never synchronised
+        return clock, 0.0
+    return clock.model_copy(update={"clock_anchors": found}), error_ms or 0.0
 
 
 def _clock(
@@ -75,11 +106,15 @@ def _times(
         return SegmentClock(n_samples=n_samples, explicit=True, reset_reason=problem)
     read = reader_of_times(recording, segment)
     if read is None:  # a regular clock needs no look
-        # the start time of a Zarr NWB file is an array of one value
-        t_start_s = float(np.ravel(recording.get_start_time(segment))[0])
+        t_start_s = _t_start_s(recording, segment)
         return SegmentClock(n_samples=n_samples, explicit=False, checked=False, t_start_s=t_start_s)
     rate_hz = float(recording.get_sampling_frequency())
     return check_times(read, n_samples, n_samples, rate_hz, reset_because=left_behind)
+
+
+def _t_start_s(recording: BaseRecording, segment: int) -> float:
+    """Return when a regular clock begins; of a Zarr NWB file, that is an array of one value."""
+    return float(np.ravel(recording.get_start_time(segment))[0])
 
 
 def _left_behind(recording: BaseRecording, segment: int) -> str | None:

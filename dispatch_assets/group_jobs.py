@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,14 +17,11 @@ from dispatch_assets.models import SegmentClock, SortingJob, TimestampReport
 from dispatch_assets.reading import reading
 from dispatch_assets.recording_json import recording_to_dict
 from dispatch_assets.sample_map import ConcatenatedSegment, own_times, sample_map
-from dispatch_assets.time_vectors import CHUNK_SAMPLES, ReadTimes
+from dispatch_assets.timestamps import anchors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from spikeinterface.core import BaseRecording
-
-MAX_ANCHORS = 5000  # per segment: 100 kB of JSON
-TOLERANCE_S = 1e-6  # a thirtieth of a sample of Neuropixels
 
 _CLOCK = (
     "The recordings follow one another on a regular clock that begins at 0; `concatenated` leads "
@@ -101,8 +97,8 @@ def _own_clock(
         sampling_frequency_hz=float(recording.get_sampling_frequency()),
         clock="unknown",
     )
-    if clock.reset_reason is not None:
-        return _anchored(place, clock.clock_anchors, None)
+    if clock.reset_reason is not None and not clock.clock_anchors:
+        return place
     read = reader_of_times(recording, segment)
     if read is None:
         t_start_s = float(np.ravel(recording.get_start_time(segment))[0])
@@ -118,68 +114,6 @@ def _anchored(
     about = {"clock": "anchors", "anchors": found, "max_error_ms": max_error_ms}
     first = found[0][1] if found[0][0] == 0 else None
     return place.model_copy(update={**about, "t_start_s": first})
-
-
-def anchors(read: ReadTimes, n_samples: int) -> tuple[list[tuple[int, float]], float | None]:
-    """Return few points of a time vector between which it is straight.
-
-    Each chunk is split where it is farthest from the line between its ends (Douglas and Peucker,
-    Cartographica 10, 112, 1973) until it is within `TOLERANCE_S`, or there are `MAX_ANCHORS`.
-
-    Parameters
-    ----------
-    read
-        ``read(start, stop)`` returns times ``start:stop`` in seconds, shape (stop - start,).
-    n_samples
-        Length of the vector.
-
-    Returns
-    -------
-    anchors : list of (int, float)
-        Samples and their times in seconds; empty if a time is not finite.
-    max_error_ms : float or None
-        Largest distance from the lines between them.
-    """
-    found: dict[int, float] = {}
-    worst_s = 0.0
-    n_chunks = -(-n_samples // CHUNK_SAMPLES)
-    for start in range(0, n_samples, CHUNK_SAMPLES):
-        times = np.asarray(read(start, min(start + CHUNK_SAMPLES, n_samples)), dtype=np.float64)
-        if not np.isfinite(times).all():
-            return [], None
-        corners, error_s = _corners(times, max(2, MAX_ANCHORS // n_chunks))
-        found |= {start + i: float(times[i]) for i in corners}
-        worst_s = max(worst_s, error_s)
-    return sorted(found.items()), worst_s * 1000.0
-
-
-def _corners(times: NDArray[np.float64], at_most: int) -> tuple[set[int], float]:
-    """Return the ends and the bends of a time vector, and what it is off the lines between."""
-    last = len(times) - 1
-    corners = {0, last}
-    open_: list[tuple[float, int, int, int]] = []  # a heap: minus the error, bend, ends
-
-    def look(left: int, right: int) -> None:
-        if right - left > 1:
-            bend, error_s = _bend(times, left, right)
-            heapq.heappush(open_, (-error_s, bend, left, right))
-
-    look(0, last)
-    while open_:
-        minus_error_s, bend, left, right = heapq.heappop(open_)  # the worst one
-        if -minus_error_s <= TOLERANCE_S or len(corners) >= at_most:
-            return corners, -minus_error_s
-        corners.add(bend)
-        look(left, bend)
-        look(bend, right)
-    return corners, 0.0
-
-
-def _bend(times: NDArray[np.float64], left: int, right: int) -> tuple[int, float]:
-    line = np.linspace(times[left], times[right], right - left + 1)
-    off_s = np.abs(times[left : right + 1] - line)
-    at = int(off_s.argmax())
-    return left + at, float(off_s[at])
 
 
 def original_times(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -52,12 +52,17 @@ class MemberPlans:
     known
         Returns the inventory that holds a job, for sessions that were not planned this time;
         raises `UnknownJobError`. None: there are no others.
+    gone
+        Names of the sessions that are there no more.
     """
 
     def __init__(
-        self, params: DispatchParams, known: Callable[[str], Inventory] | None = None
+        self,
+        params: DispatchParams,
+        known: Callable[[str], Inventory] | None = None,
+        gone: Collection[str] = (),
     ) -> None:
-        self.params, self._known = params, known
+        self.params, self._known, self._gone = params, known, gone
         self._wanted = {key for keys in params.groups.values() for key in keys}
         self._members: dict[str, Member] = {}
         self._inventories: dict[str, Inventory] = {}
@@ -74,8 +79,9 @@ class MemberPlans:
         return all(k in self._members or _session_of(k) in self._inventories for k in keys)
 
     def touches(self, keys: Sequence[str]) -> bool:
-        """Say whether a session of one of these jobs has been planned."""
-        return any(k in self._members or _session_of(k) in self._inventories for k in keys)
+        """Say whether a session of one of these jobs has been planned, or found to be gone."""
+        looked_at = {*self._inventories, *self._gone}
+        return any(k in self._members or _session_of(k) in looked_at for k in keys)
 
     def get(self, key: str) -> Member:
         """Return the member called `key`.

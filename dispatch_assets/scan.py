@@ -13,7 +13,7 @@ from pathlib import Path
 from dispatch_assets.changes import Scan
 from dispatch_assets.data_root import is_empty
 from dispatch_assets.discovery import Discovery, discover
-from dispatch_assets.errors import MassRemovalError, ParameterError, count
+from dispatch_assets.errors import MassRemovalError, ParameterError, UnknownJobError, count
 from dispatch_assets.group_members import MemberPlans
 from dispatch_assets.groups import GROUP, plan_group
 from dispatch_assets.models import Inventory, Reason, Session
@@ -110,7 +110,8 @@ def scan(
         _refuse_unmounted(root, found, scope, sessions_lost, len(known))
     others = [e for e in found.others if e.session_name not in scope.without]
     result = Scan(whole=scope.whole, others=others)
-    members = MemberPlans(params, shards.find)
+    gone = {i.session.name for i, _ in lost}
+    members = MemberPlans(params, _finder(shards, gone), gone)
     for stem, session in there.items():
         left_alone = entry_of(session) in scope.without
         if not left_alone and (wanted is None or stem in wanted):
@@ -127,6 +128,19 @@ def scan(
         result.bury(inventory, stones)
     result.recognise(shards)
     return result
+
+
+def _finder(shards: Shards, gone: Collection[str]) -> Callable[[str], Inventory]:
+    """Return what finds the inventory of a job whose session has not been looked at just now."""
+
+    def find(key: str) -> Inventory:
+        inventory = shards.find(key)
+        if inventory.session.name in gone:
+            remedy = "Bring it back, or take it out of the group"
+            raise UnknownJobError("its session is not in the data folder any more", key, remedy)
+        return inventory
+
+    return find
 
 
 def _root(found: Discovery, root: str) -> str:

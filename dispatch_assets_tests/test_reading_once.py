@@ -53,8 +53,9 @@ json.dump({"opened": opened, "jobs": len(report.job_files)}, sys.stdout)
 # the header of the counter and its ends; the header of the times and their values
 TWICE = {"sample_numbers.npy", "timestamps.npy"}
 # SpikeInterface refuses a session with two kinds of devices: what keeps it from opening a folder
-# is looked for, and the times of streams that are opened alone are mapped as well
-REFUSED = {"structure.oebin": 4, "sample_numbers.npy": 5, "timestamps.npy": 4}
+# is looked for, and the times of streams that are opened alone are mapped as well; they are reset,
+# so that they are read once more for the anchors that recover them
+REFUSED = {"structure.oebin": 4, "sample_numbers.npy": 5, "timestamps.npy": 5}
 ONE_DEVICE = [
     *probe_streams(Probe(saved=SAVED), sync=True),
     *probe_streams(Probe("ProbeB", "NP2_4shank", 2, SAVED), sync=True),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dispatch_assets import time_vectors, timestamps
 from dispatch_assets.models import SegmentClock
 from dispatch_assets.time_vectors import times_reader
-from dispatch_assets.timestamps import check_times, original_time_s
+from dispatch_assets.timestamps import TOLERANCE_S, anchors, check_times, original_time_s
 
 RATE_HZ = 30_000.0
 Times = NDArray[np.float64]
@@ -99,9 +99,7 @@ def test_the_verdict_does_not_depend_on_chunks(times: Times, chunk: int) -> None
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(timestamps, "CHUNK_SAMPLES", chunk)
         streamed = check(times)
-    assert streamed.model_copy(update={"clock_anchors": []}) == whole.model_copy(
-        update={"clock_anchors": []}
-    )
+    assert streamed == whole
     assert (whole.reset_reason is not None) == upstream_resets(times)
 
 
@@ -148,13 +146,84 @@ def test_many_breaks_are_counted_but_not_all_listed() -> None:
 
 def test_a_clock_that_was_reset_can_be_recovered() -> None:
     times: Times = jump(100.0, at=20_000) * np.float64(1 + 3e-6)
-    clock = check(times)
-    sample = np.arange(0, len(times), 7)
-    assert np.abs(original_time_s(clock, sample) - times[sample]).max() < 1e-6
+    assert len(anchors_of(times)[0]) == 4
+    assert error_s(times) < 1e-6
 
 
-def test_a_clock_that_is_kept_needs_no_anchors() -> None:
-    assert check(regular()).clock_anchors == []
+def test_a_check_looks_for_no_anchors() -> None:
+    assert check(regular()).clock_anchors == check(jump(100.0)).clock_anchors == []
+
+
+def anchors_of(times: Times) -> tuple[list[tuple[int, float]], float | None]:
+    return anchors(lambda start, stop: times[start:stop], len(times))
+
+
+def error_s(times: Times) -> float:
+    """How far the times that anchors recover are from the finite ones."""
+    found, _ = anchors_of(times)
+    clock = SegmentClock(n_samples=len(times), explicit=True, clock_anchors=found)
+    return float(np.nanmax(np.abs(original_time_s(clock, np.arange(len(times))) - times)))
+
+
+def with_steps(count: int, ms: float) -> Times:
+    times = regular(120_000)
+    for at in np.linspace(100, len(times) - 100, count).astype(int):
+        times[at:] += ms / 1000
+    return times
+
+
+@pytest.mark.parametrize(
+    "times",
+    [with_steps(10, 1.5), with_steps(1500, 3.0), jump(100.0) + 1e-4 * regular() ** 2],
+    ids=["steps that are no breaks", "more breaks than are listed", "a clock that bends"],
+)
+def test_a_clock_comes_back_to_a_microsecond_whatever_its_breaks(times: Times) -> None:
+    _, max_error_ms = anchors_of(times)
+    assert error_s(times) <= TOLERANCE_S
+    assert max_error_ms is not None
+    assert max_error_ms <= TOLERANCE_S * 1000
+
+
+def test_breaks_in_one_chunk_of_many_get_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timestamps, "CHUNK_SAMPLES", 300)
+    monkeypatch.setattr(timestamps, "MAX_ANCHORS", 500)
+    times = regular() + np.random.default_rng(0).normal(0, 5e-5, 30_000)
+    for at in range(29_705, 29_995, 10):
+        times[at:] += 0.1
+    assert error_s(times) < 1e-3
+
+
+def test_noise_in_one_chunk_leaves_the_others_their_anchors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timestamps, "CHUNK_SAMPLES", 300)
+    monkeypatch.setattr(timestamps, "MAX_ANCHORS", 1000)
+    times = regular(3000)
+    times[:300] += np.random.default_rng(0).normal(0, 1.0, 300)
+    times[1000:] += 0.01
+    found, _ = anchors_of(times)
+    at, values = zip(*found, strict=True)
+    off_s = np.abs(np.interp(np.arange(3000), at, values) - times)
+    assert off_s[300:].max() < 1e-6
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 60), st.integers(7, 400))
+def test_the_error_of_anchors_is_what_is_said(seed: int, at_most: int, chunk: int) -> None:
+    rng = np.random.default_rng(seed)
+    times = regular(1000) + np.cumsum(rng.normal(0, 1e-4, 1000) * (rng.random(1000) < 0.3))
+    times[rng.random(1000) < 0.05] = np.nan
+    times[[0, -1]] = 12.25, 12.3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timestamps, "CHUNK_SAMPLES", chunk)
+        patch.setattr(timestamps, "MAX_ANCHORS", at_most)
+        found, max_error_ms = anchors_of(times)
+        off_s = error_s(times)
+    assert len(found) <= max(at_most, 2 * -(-1000 // chunk))
+    assert max_error_ms == pytest.approx(off_s * 1000, abs=1e-9 + TOLERANCE_S * 1000)
+
+
+def test_times_that_are_not_finite_get_no_anchors() -> None:
+    assert anchors_of(np.full(10, np.nan)) == ([], None)
 
 
 def test_a_report_is_json_whatever_the_times_are() -> None:

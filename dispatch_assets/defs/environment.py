@@ -216,6 +216,20 @@ def absolute(place: str) -> str:
     return place if not place or "://" in place else str(Path(place).expanduser().absolute())
 
 
+def refuse_store_among_sessions(store: str, data: str) -> None:
+    """Refuse a store in the data root, into which nothing is ever written.
+
+    Raises
+    ------
+    ParameterError
+        If it is there.
+    """
+    if "://" not in store and Path(store).resolve().is_relative_to(Path(data).resolve()):
+        what = "lies in the data folder, into which nothing is ever written"
+        remedy = f"Name a folder outside of it: --store or {STORE}"
+        raise ParameterError(what, f"the store {store!r}", remedy)
+
+
 def _json_object(text: str, name: str) -> dict[str, Any]:
     values = load_json_argument(text, name) if text.strip() else {}
     if not isinstance(values, dict):

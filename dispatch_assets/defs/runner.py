@@ -14,6 +14,7 @@ that folder as well.) The folder gets a ``dagster.yaml`` if it has none.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from argparse import ArgumentParser
@@ -26,7 +27,14 @@ import dagster as dg
 
 from dispatch_assets.arguments import add_parameters, params_from
 from dispatch_assets.batch import data_version
-from dispatch_assets.defs.environment import DATA, STORE, Settings, absolute, settings_from
+from dispatch_assets.defs.environment import (
+    DATA,
+    STORE,
+    Settings,
+    absolute,
+    refuse_store_among_sessions,
+    settings_from,
+)
 from dispatch_assets.defs.instance import home_for, instance_at
 from dispatch_assets.defs.partitions import contiguous, partition_tags, register
 from dispatch_assets.defs.summary import Summary, print_summary
@@ -79,6 +87,7 @@ def materialize(
     """
     params = params or DispatchParams()
     settings = Settings(absolute(os.fspath(data)), absolute(os.fspath(store)), params)
+    refuse_store_among_sessions(settings.store, settings.data)
     folder = Path(home) if home is not None else home_for(settings.store, os.environ)
     with instance_at(folder.absolute()) as instance:
         run = _Runs(settings, instance, on_progress)
@@ -97,6 +106,7 @@ def materialize(
         data=settings.data,
         store=settings.store,
         home=str(folder.absolute()),
+        params=_as_json(params),
     )
 
 
@@ -129,6 +139,11 @@ def main(parser: ArgumentParser, arguments: Sequence[str]) -> int:
     )
     print_summary(summary)
     return summary.exit_status
+
+
+def _as_json(params: DispatchParams) -> str:
+    given = params.model_dump(mode="json", exclude_defaults=True, exclude={"sessions"})
+    return json.dumps(given) if given else ""
 
 
 def _inventories(shards: Shards, sessions: Sequence[str]) -> list[Inventory]:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from dispatch_assets.defs.environment import DAGSTER_HOME, DATA, STORE
+from dispatch_assets.defs.environment import DAGSTER_HOME, DATA, PARAMS, STORE
 from dispatch_assets.errors import count
 from dispatch_assets.models import InventoryEntry
 from dispatch_assets.report import left_out, place, print_unknown, table
@@ -33,6 +33,8 @@ class Summary:
         Keys of the jobs that were left alone.
     data, store, home
         Where the raw data are, and the jobs; where Dagster keeps its state.
+    params
+        The parameters that differ from the defaults, as JSON; empty if none do.
     """
 
     entries: tuple[InventoryEntry, ...]
@@ -43,6 +45,7 @@ class Summary:
     data: str = ""
     store: str = ""
     home: str = ""
+    params: str = ""
 
     def of_status(self, status: str) -> list[InventoryEntry]:
         """Return the entries of one status: job, skipped or failed."""
@@ -87,6 +90,8 @@ def print_summary(summary: Summary) -> None:
 
 def _dev_command(summary: Summary) -> str:
     settings = {DATA: summary.data, STORE: summary.store, DAGSTER_HOME: summary.home}
+    if summary.params:  # else the next inventory would withdraw what they have made
+        settings[PARAMS] = summary.params
     return " ".join([*(f"{name}={shlex.quote(v)}" for name, v in settings.items()), "make dev"])
 
 

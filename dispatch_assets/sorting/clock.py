@@ -142,17 +142,20 @@ class RecordingClock:
         Returns
         -------
         numpy.ndarray
-            Seconds, float64, shape (n,). A segment that had no timestamps of its own before a
-            neighbour's were reset has none to recover.
+            Seconds, float64, shape (n,). A segment with a regular clock, which was reset with a
+            neighbour's broken timestamps, is regular from its own start time.
         """
         if self.concatenated is not None:
             return own_times(self.concatenated, samples)[1]
         if not self.was_reset:
             return self.time_s(segment, samples)
         clock = self.report.segments[segment]
-        if not clock.clock_anchors:
+        if clock.clock_anchors:
+            return original_time_s(clock, np.asarray(samples))
+        if clock.explicit or clock.t_start_s is None:
             return np.full(len(samples), np.nan)
-        return original_time_s(clock, np.asarray(samples))
+        rate_hz = float(self.recording.get_sampling_frequency())
+        return clock.t_start_s + np.asarray(samples, dtype=np.float64) / rate_hz
 
 
 def offsets(spans: Mapping[Key, Span]) -> dict[Key, float]:

@@ -54,7 +54,8 @@ def fleet_status(
     _check_store(store)
     shards = Shards(store)
     places = _places(store, results, sorting or SortingParams())
-    look = Look(shards, places)
+    watched = arrivals is not None and arrivals.cursor is not None
+    look = Look(shards, places, watched=watched)
     entries, problems = arrivals.entries(store) if arrivals else ([], [])
     found = list(look.sessions(entries, {file_stem(name): name for name in sessions}))
     found.sort(key=lambda s: (not s.needs_attention, natural_key(s.session_name)))
@@ -65,7 +66,7 @@ def fleet_status(
         data=arrivals.data if arrivals else "",
         store=store,
         results=str(places.results or ""),
-        watched=arrivals is not None and arrivals.cursor is not None,
+        watched=watched,
         steps=list(STEPS),
         n_sessions=_counted(State, Counter(s.state for s in found)),
         n_recordings=_counted(RecordingState, Counter(r.state for r in recordings)),

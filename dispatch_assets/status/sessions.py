@@ -11,11 +11,12 @@ from dispatch_assets.models import Inventory, InventoryEntry, Reason
 from dispatch_assets.naming import file_stem, unescape
 from dispatch_assets.report import place
 from dispatch_assets.shards import Shards, Tombstones
-from dispatch_assets.status.models import Problem, RecordingStatus, SessionStatus
+from dispatch_assets.status.models import Problem, RecordingState, RecordingStatus, SessionStatus
 from dispatch_assets.status.recordings import Places, fault_status, recording_status
 from dispatch_assets.watch.states import ABOUT, EntryState, State
 
 _LOOK_AGAIN = "materialize session_inventory"
+_EXCLUDED = "nothing: excluded"
 
 
 class Look:
@@ -27,6 +28,8 @@ class Look:
         The inventories.
     places
         Where jobs and results are.
+    watched
+        Whether the sensor looks at the data root: else a session is complete once a person says so.
 
     Attributes
     ----------
@@ -36,8 +39,8 @@ class Look:
         What is wrong with the store as a whole.
     """
 
-    def __init__(self, shards: Shards, places: Places) -> None:
-        self._shards, self._places = shards, places
+    def __init__(self, shards: Shards, places: Places, *, watched: bool) -> None:
+        self._shards, self._places, self._watched = shards, places, watched
         self.names = shards.names()
         self._buried = set(shards.with_tombstones())
         self.problems: list[Problem] = []
@@ -56,10 +59,10 @@ class Look:
         others = self._others()
         for e in entries:
             if told.isdisjoint([e.entry, *e.sessions]) and _is_wanted(e.entry, wanted):
-                yield _no_session(e, others.pop(e.entry, []))
+                yield _no_session(e, others.pop(e.entry, []), self._watched)
         for name, faults in others.items():
             if name not in told and _is_wanted(name, wanted):
-                yield _no_session(None, faults)
+                yield _no_session(None, faults, self._watched)
 
     def _session(self, stem: str, entries: Mapping[str, EntryState]) -> SessionStatus:
         try:
@@ -71,6 +74,8 @@ class Look:
         gone, excluded = entry.state == State.VANISHED, _excluded(inventory)
         faults = [] if gone else [fault_status(e) for e in inventory.failures]
         recordings = [*faults, *self._recordings(inventory, stones)]
+        if excluded or entry.state == State.QUARANTINED:
+            recordings = [_there_all_the_same(r, excluded) for r in recordings]
         return SessionStatus(
             session_name=inventory.session.name,
             state=entry.state,
@@ -80,7 +85,7 @@ class Look:
             path=inventory.session.path,
             n_left_out=sum(e.status == "skipped" for e in inventory.entries),
             recordings=recordings,
-            next_step="nothing: excluded" if excluded else _next_step(entry.state),
+            next_step=_EXCLUDED if excluded else _next_step(entry.state, self._watched),
             needs_attention=entry.state == State.QUARANTINED
             or any(r.needs_attention for r in recordings),
         )
@@ -142,7 +147,19 @@ def _excluded(inventory: Inventory) -> str:
     return next((e.message for e in found), "")
 
 
-def _next_step(state: State) -> str:
+def _there_all_the_same(recording: RecordingStatus, excluded: str) -> RecordingStatus:
+    """Return what to say of a recording whose session is there, but is not read any more."""
+    if recording.state != RecordingState.VANISHED or not recording.next_step.endswith("bring back"):
+        return recording
+    if excluded:
+        why = Problem(where="", message=excluded)
+        return recording.model_copy(update={"next_step": _EXCLUDED, "last_error": why})
+    return recording.model_copy(update={"next_step": "mend its session"})
+
+
+def _next_step(state: State, watched: bool) -> str:
+    if not watched and state in (State.COPYING, State.SETTLED, State.CHANGED):
+        return "materialize once complete"
     return {
         State.COPYING: "wait until complete",
         State.SETTLED: "wait for its inventory",
@@ -153,7 +170,9 @@ def _next_step(state: State) -> str:
     }[state]
 
 
-def _no_session(entry: EntryState | None, faults: Sequence[InventoryEntry]) -> SessionStatus:
+def _no_session(
+    entry: EntryState | None, faults: Sequence[InventoryEntry], watched: bool
+) -> SessionStatus:
     """Return an entry of the data root in which there is no session, or none yet."""
     name = entry.entry if entry else faults[0].session_name
     state = entry.state if entry else State.QUARANTINED
@@ -163,7 +182,7 @@ def _no_session(entry: EntryState | None, faults: Sequence[InventoryEntry]) -> S
         since=entry.since if entry else "",
         why=entry.why if entry else faults[0].message,
         recordings=[fault_status(fault) for fault in faults],
-        next_step=_next_step(state),
+        next_step=_next_step(state, watched),
         needs_attention=bool(faults) or state == State.QUARANTINED,
     )
 

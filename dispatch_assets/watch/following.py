@@ -193,7 +193,7 @@ class Following:
             if p.look == GONE:
                 why = f"{self._why_gone(name)} Its inventory is asked for."
             if n > 1:
-                ago = f"Its inventory is asked for, for the {n}th time"
+                ago = f"Its inventory has been asked for {n} times"
                 why = f"{ago}: see why the runs of session_inventory have not come to it."
             p = replace(p, attempt=n, asked=asked)
             state = State.VANISHED if p.look == GONE else State.SETTLED

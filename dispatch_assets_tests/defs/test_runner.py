@@ -211,3 +211,22 @@ def test_command_that_shows_the_result_names_every_setting(
         f"DISPATCH_STORE={store}",
         f"DAGSTER_HOME={tmp_path / 'dagster_home'}",
     ]
+
+
+@pytest.mark.parametrize("inside", ["", "deep/store"])
+def test_a_store_among_the_sessions_is_refused(place: Lab, inside: str) -> None:
+    store = place.data / inside
+    before = sorted(place.data.rglob("*"))
+    with pytest.raises(ParameterError, match="into which nothing is ever written"):
+        runner.materialize(place.data, store)
+    assert sorted(place.data.rglob("*")) == before
+
+
+def test_the_way_to_the_ui_has_the_parameters(
+    place: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["materialize", "--data", str(place.data), "--store", str(place.store)]
+    assert main([*command, "--min-recording-duration", "0.001"]) == 0
+    assert """DISPATCH_PARAMS='{"min_recording_duration": 0.001}'""" in capsys.readouterr().out
+    assert main(command) == 0
+    assert "DISPATCH_PARAMS" not in capsys.readouterr().out

@@ -10,6 +10,7 @@ import pytest
 from dispatch_assets.batch import build
 from dispatch_assets.errors import StreamError
 from dispatch_assets.models import Reason, SortingJob
+from dispatch_assets.naming import file_stem
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.scan import Scope, scan
 from dispatch_assets.shards import Shards
@@ -91,6 +92,18 @@ def test_a_member_that_vanished(data: Path, shards: Shards) -> None:
     assert DAY2 in str(outcome.job)
     (data.parent / "away").rename(data / "day2")
     assert {c.key for c in look(data, shards).returned} == {DAY2, KEY}
+
+
+@pytest.mark.parametrize("asked", [(), ("day2",)], ids=["everything", "the session"])
+def test_a_member_that_is_gone_is_called_so(
+    asked: tuple[str, ...], data: Path, shards: Shards, tmp_path: Path
+) -> None:
+    look(data, shards)
+    (data / "day2").rename(tmp_path / "away")
+    look(data, shards, *asked)
+    (entry,) = shards.read(file_stem("group/week")).entries
+    assert f"{DAY2}: its session is not in the data folder any more" in entry.message
+    assert "take it out of the group" in entry.message
 
 
 def test_a_group_that_is_no_longer_declared(data: Path, shards: Shards) -> None:

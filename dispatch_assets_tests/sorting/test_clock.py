@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from spikeinterface.core import BaseRecording
+from spikeinterface.core import BaseRecording, NumpyRecording
 
+from dispatch_assets.clocks import timestamp_report
+from dispatch_assets.input_format import SourceSegment
 from dispatch_assets.sorting.clock import RecordingClock, Span, offsets
 from dispatch_assets.sorting.source import load_recording
 from dispatch_assets.sorting.step import StepContext
@@ -23,9 +25,12 @@ RATE_HZ = 30_000.0
 SAMPLES = np.array([0, 1, 29_999, 30_000, 59_999])
 
 
-def clock_of(tmp_path: Path, change: Change, **dispatch: Any) -> tuple[RecordingClock, StepContext]:
+def clock_of(
+    tmp_path: Path, change: Change, n_segments: int = 1, **dispatch: Any
+) -> tuple[RecordingClock, StepContext]:
+    durations_s = (2.0,) * n_segments
     known = write_known(
-        tmp_path / "data", n_channels=4, n_units=2, durations_s=(2.0,), change=change
+        tmp_path / "data", n_channels=4, n_units=2, durations_s=durations_s, change=change
     )
     context = context_of(known, tmp_path / "results", **dispatch)
     publish_raw(context)
@@ -62,6 +67,64 @@ def test_original_clock_of_a_reset_recording_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(clock.time_s(0, SAMPLES), SAMPLES / RATE_HZ)
     expected = payload.with_gap(true_times(), 500.0)[SAMPLES]
     np.testing.assert_allclose(clock.original_time_s(0, SAMPLES), expected, rtol=0, atol=1e-9)
+
+
+def times_of_segments(*times: FloatArray) -> Change:
+    def change(lazy: BaseRecording) -> BaseRecording:
+        recording = lazy.save(format="memory", verbose=False)
+        for i, vector in enumerate(times):
+            recording.set_times(vector, segment_index=i)
+        return recording
+
+    return change
+
+
+@pytest.mark.parametrize("skip", [False, True], ids=["checked", "not checked"])
+def test_sound_segment_keeps_its_times_if_its_neighbour_is_broken(
+    tmp_path: Path, skip: bool
+) -> None:
+    change = times_of_segments(true_times(), payload.with_gap(true_times(100.0), 250.0))
+    clock, context = clock_of(tmp_path, change, n_segments=2, skip_timestamps_check=skip)
+    assert clock.was_reset is not skip
+    assert [s.reset_reason is None for s in context.job.timestamps.segments] == [True, skip]
+    expected = [true_times(), payload.with_gap(true_times(100.0), 250.0)]
+    for i, times in enumerate(expected):
+        recovered = clock.original_time_s(i, SAMPLES)
+        np.testing.assert_allclose(recovered, times[SAMPLES], rtol=0, atol=1e-6)
+    assert not any("recover" in w for w in context.job.warnings)
+
+
+def test_regular_segment_keeps_its_start_if_its_neighbour_is_broken() -> None:
+    recording = NumpyRecording([np.zeros((60_000, 1), np.int16)] * 2, RATE_HZ)
+    recording.segments[0]._t_start = 7.5
+    recording.set_times(payload.with_gap(true_times(100.0), 250.0), segment_index=1)
+    for skip in (False, True):  # a job holds no times that were set by hand, checked or not
+        report = timestamp_report(recording, [SourceSegment(0), SourceSegment(1)], skip=skip)
+        reset = recording.clone()
+        reset.reset_times()
+        clock = RecordingClock(reset, report)
+        assert clock.was_reset
+        assert not report.segments[0].explicit
+        np.testing.assert_array_equal(clock.original_time_s(0, SAMPLES), 7.5 + SAMPLES / RATE_HZ)
+        assert np.isfinite(clock.original_time_s(1, SAMPLES)).all()
+
+
+def test_steps_too_small_to_break_a_clock_come_back_too(tmp_path: Path) -> None:
+    steps_s = np.cumsum(np.isin(np.arange(60_000), range(4_000, 44_000, 4_000))) * 1.5e-3
+    expected = payload.with_gap(true_times(), 250.0) + steps_s
+    clock, _ = clock_of(tmp_path, times_of_segments(expected))
+    assert clock.was_reset
+    samples = np.arange(60_000)
+    np.testing.assert_allclose(clock.original_time_s(0, samples), expected, rtol=0, atol=1e-6)
+
+
+def test_what_cannot_be_recovered_is_said(tmp_path: Path) -> None:
+    noise_s = np.random.default_rng(0).normal(0, 5e-6, 60_000)
+    expected = payload.with_gap(true_times(), 250.0) + noise_s
+    clock, context = clock_of(tmp_path, times_of_segments(expected))
+    off_ms = np.abs(clock.original_time_s(0, np.arange(60_000)) - expected).max() * 1000
+    (warning,) = [w for w in context.job.warnings if "recover" in w]
+    assert f"to within {off_ms:.2g} ms only" in warning
 
 
 def test_clock_that_never_was_cannot_come_back(tmp_path: Path) -> None:

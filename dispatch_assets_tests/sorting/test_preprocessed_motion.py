@@ -78,6 +78,8 @@ def test_a_known_step_is_found_and_drawn_and_left_in_the_data(tmp_path: Path) ->
     assert path[-3:].mean() - path[:3].mean() == pytest.approx(STEP_UM, abs=6.0)
     assert result.facts["motion"] == "compute"
     assert float(str(result.facts["motion_um"])) == pytest.approx(STEP_UM, abs=8.0)
+    assert result.files["lazy chain"] == "chain.json"
+    assert (folder / "chain.json").is_file()
     assert 10_000 < (folder / result.figures["Motion"]).stat().st_size < 300_000
     moved = mean_depth(saved, 0, 135_000, 240_000) - mean_depth(saved, 0, 0, 105_000)
     assert moved > 0.7 * STEP_UM
@@ -94,6 +96,14 @@ def test_is_undone_on_request_and_segments_stay_apart(tmp_path: Path) -> None:
     first, second = (mean_depth(corrected, i, 0, 120_000) for i in range(2))
     assert abs(second - first) < 0.5 * STEP_UM
     assert not list(folder.rglob("*.pkl"))
+
+
+def test_no_chain_is_kept_that_lacks_the_correction(tmp_path: Path) -> None:
+    result, _, folder = preprocessed(tmp_path, spiking(moves_at_s=4.0), "apply")
+    assert not (folder / "chain.json").exists()
+    assert "lazy chain" not in result.files
+    assert all((folder / name).exists() for name in result.files.values())
+    assert any("no lazy chain is kept" in w for w in result.warnings)
 
 
 def test_a_missing_package_is_said_and_done_without(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,9 @@ def test_what_arrives_changes_and_vanishes(fleet: Fleet) -> None:
     assert (new.recordings, new.next_step) == ([], "wait until complete")
     assert new.why
     assert found.exit_status == 0
+    # where no sensor looks, waiting would be for ever
+    steps = {s.session_name: s.next_step for s in fleet.status().sessions}
+    assert steps["new"] == steps["s1"] == "materialize once complete"
     fleet.inventory()
     assert fleet.session("s2").state == "vanished"
 

@@ -138,6 +138,14 @@ def test_settings_of_single_sessions(fleet: Fleet) -> None:
     assert beta.recordings[0].next_step == "mend its settings"
     assert (gamma.next_step, gamma.needs_attention) == ("nothing: excluded", False)
     assert "bad probe" in gamma.why
+    # their data are there all the same: nobody has to bring them back
+    assert [(r.next_step, r.last_error) for r in beta.recordings[1:]] == [
+        ("mend its session", None)
+    ]
+    (excluded,) = gamma.recordings
+    assert (excluded.state, excluded.next_step) == ("vanished", "nothing: excluded")
+    assert excluded.last_error is not None
+    assert "bad probe" in excluded.last_error.message
 
 
 def test_json_is_that_of_the_schema(fleet: Fleet) -> None:

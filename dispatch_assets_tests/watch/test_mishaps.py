@@ -58,7 +58,7 @@ def test_a_failed_run_is_asked_for_again_ever_more_rarely(rig: Rig) -> None:
     assert gaps == [1, 2, 4, 8, 16, 32, 60, 60, 60]
     assert len(set(keys)) == len(keys)
     why = state_of(rig.tick().states, "a").why
-    assert "for the 10th time: see why the runs of session_inventory" in why
+    assert "asked for 10 times: see why the runs of session_inventory" in why
     rig.end_runs()
 
 

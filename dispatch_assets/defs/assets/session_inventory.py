@@ -15,6 +15,7 @@ from pydantic import Field
 from dispatch_assets.changes import Change, Scan
 from dispatch_assets.defs.assets import GROUP, OWNERS
 from dispatch_assets.defs.assets.recordings import MAX_NEW_REPORTED, events
+from dispatch_assets.defs.environment import refuse_store_among_sessions
 from dispatch_assets.defs.failures import as_failure
 from dispatch_assets.defs.metadata import inventory_metadata
 from dispatch_assets.defs.partitions import register
@@ -91,6 +92,7 @@ def session_inventory(
     """Compare the data root with the store, and keep the store and the partitions up to date."""
     with as_failure(context):
         root, params, shards = data_root.folder(), dispatch_params.plain(), store.shards()
+        refuse_store_among_sessions(store.base, root)
         watched = Watched(
             store.base,
             root,

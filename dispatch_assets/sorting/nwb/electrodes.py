@@ -133,18 +133,35 @@ def clean_name(name: str) -> str:
 def device_keys(part: Part) -> list[DeviceKey]:
     """Return what tells each probe of a part from others: its serial number, else its stream.
 
-    Probes of NWB files are told apart by name: names of devices are unique in a file.
+    Probes of one stream are told apart by their place in it, which a group of its channels does not
+    know. Probes of NWB files are told apart by name: names of devices are unique in a file.
     """
     keys: list[DeviceKey] = []
-    for i, probe in enumerate(part.recording.get_probegroup().probes):
+    places = _places_in_stream(part)
+    for place, probe in zip(places, part.recording.get_probegroup().probes, strict=True):
         serial = probe.serial_number or probe.annotations.get("serial_number")
         if serial:
             keys.append(("serial number", str(serial)))
         elif part.job.input_format == "nwb" and probe.name:
             keys.append(("name", str(probe.name)))
         else:
-            keys.append(("stream", part.job.stream, str(i)))
+            keys.append(("stream", part.job.stream, place))
     return keys
+
+
+def _places_in_stream(part: Part) -> list[str]:
+    """Return which one of its stream each probe of a part is, by the names of all of them.
+
+    Where names do not tell, the group does: two devices of one probe do less harm than one device
+    of two probes.
+    """
+    names, every = probe_names(part.recording), part.job.probe_names
+    if len(every) <= len(names):
+        return [str(i) for i in range(len(names))]
+    return [
+        str(every.index(name)) if every.count(name) == 1 else f"{i} of group {part.job.group}"
+        for i, name in enumerate(names)
+    ]
 
 
 def _electrodes_of(part: Part) -> list[Electrode]:

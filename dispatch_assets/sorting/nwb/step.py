@@ -60,7 +60,7 @@ STEP = Step(
     "the units in an NWB file, on the recording's clock",
     needs=(UNITS,),
     sections=("nwb",),
-    code_version="1",
+    code_version="2",
     run=_run,
     also_reads=_also_reads,
 )

@@ -45,13 +45,23 @@ def columns_of(analyzer: SortingAnalyzer) -> Columns:
     """Return what is known of each unit, by name: properties, metrics, location.
 
     Metrics that were not computed are NaN. Of two values of one name, the first counts.
+    What is called like an attribute of pynwb's table gets a trailing underscore.
     """
     columns: Columns = {}
     for name, values in (*_properties(analyzer), *_metrics(analyzer), *_locations(analyzer)):
-        key = clean_name(name).replace(" ", "_")
+        key = _column_name(name)
         if key not in RESERVED and not key.endswith("_index"):
             columns.setdefault(key, _plain(np.asarray(values)))
     return columns
+
+
+def _column_name(name: str) -> str:
+    """Return the name of a column; pynwb takes none for one that its table has as an attribute."""
+    from pynwb.misc import Units
+
+    key = clean_name(name).replace(" ", "_")
+    is_taken = key not in RESERVED and hasattr(Units, key)
+    return f"{key}_" if is_taken else key
 
 
 def _properties(analyzer: SortingAnalyzer) -> Iterator[tuple[str, NDArray[Any]]]:

@@ -45,7 +45,9 @@ def _run(context: StepContext, folder: Path) -> StepOutcome:
         if params.motion != "skip":
             _follow_motion(context, found, folder)
         figures = _draw(found, folder)
-    return outcome(found, params, figures)
+    told = outcome(found, params, figures)
+    told.files = {title: name for title, name in told.files.items() if (folder / name).exists()}
+    return told
 
 
 def _without_noise_levels(raw: BaseRecording) -> BaseRecording:
@@ -67,7 +69,7 @@ def _prepare(context: StepContext, raw: BaseRecording, folder: Path) -> Findings
     context.log(f"{PREPROCESSED}: {what}")
     noise, peak = levels(done.recording, seed)
     final = to_int16(done.recording, np.dtype(whole.get_dtype()), noise, peak)
-    write_chain(final, folder / CHAIN, context.data_folder)
+    notes = _keep_chain(context, final, folder)
     noise_uv = noise * np.abs(done.recording.get_channel_gains())
     saved = save(final, folder / RECORDING, context.n_jobs)
     scanned = scan(saved, noise_uv / np.abs(saved.get_channel_gains()), context.n_jobs)
@@ -78,8 +80,20 @@ def _prepare(context: StepContext, raw: BaseRecording, folder: Path) -> Findings
         saved=saved,
         noise_uv=noise_uv,
         scan=scanned,
-        warnings=list(done.warnings),
+        warnings=[*done.warnings, *notes],
     )
+
+
+def _keep_chain(context: StepContext, final: BaseRecording, folder: Path) -> list[str]:
+    """Write the lazy chain if it gives the traces of the saved copy; say so if it cannot.
+
+    SpikeInterface 0.105.3 writes a correction of motion into JSON but cannot load it from there.
+    """
+    if context.params.preprocessing.motion == "apply":
+        what = "no lazy chain is kept: SpikeInterface cannot load a correction of motion from JSON"
+        return [f"{what}; the saved recording is corrected"]
+    write_chain(final, folder / CHAIN, context.data_folder)
+    return []
 
 
 def _follow_motion(context: StepContext, found: Findings, folder: Path) -> None:
@@ -122,7 +136,7 @@ STEP = Step(
     "the recording, filtered and referenced, without its bad channels",
     needs=(),
     sections=("preprocessing",),
-    code_version="2",
+    code_version="3",
     run=_run,
     check=_check,
 )
