@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dispatch_assets.clock_anchors import TOLERANCE_S, anchors
 from dispatch_assets.input_format import SourceSegment
 from dispatch_assets.models import Discontinuity, SegmentClock, TimestampReport
 from dispatch_assets.npy import NpyFile
 from dispatch_assets.open_ephys_dats import OPENED_ALONE
 from dispatch_assets.recording_json import has_times_set_by_hand
 from dispatch_assets.time_vectors import CHUNK_SAMPLES, ReadTimes, times_reader
-from dispatch_assets.timestamps import MAX_LISTED, TOLERANCE_S, anchors, check_times
+from dispatch_assets.timestamps import MAX_LISTED, check_times
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dispatch_assets.clock_anchors import anchors
 from dispatch_assets.clocks import clock_warnings, reader_of_times
 from dispatch_assets.errors import ParameterError, StreamError
 from dispatch_assets.group_members import Member
@@ -17,7 +18,6 @@ from dispatch_assets.models import SegmentClock, SortingJob, TimestampReport
 from dispatch_assets.reading import reading
 from dispatch_assets.recording_json import recording_to_dict
 from dispatch_assets.sample_map import ConcatenatedSegment, own_times, sample_map
-from dispatch_assets.timestamps import anchors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -118,7 +118,8 @@ class MemberPlans:
             candidates = [str(e.job_key) for e in inventory.jobs]
             what = f"session {session!r} has no such recording"
         guess = did_you_mean(key, candidates)
-        remedy = guess or "`dispatch-assets plan --json` lists the keys of all jobs"
+        lists = "`dispatch-assets plan --json` lists the keys of all jobs"
+        remedy = guess[:1].upper() + guess[1:] or lists
         return UnknownJobError(what, key, remedy)
 
 

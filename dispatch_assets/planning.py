@@ -6,6 +6,7 @@ Opens headers only.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from dispatch_assets.errors import (
     UnknownJobError,
 )
 from dispatch_assets.formats import by_name
-from dispatch_assets.input_format import SkippedStream
+from dispatch_assets.input_format import SkippedStream, SourceRecording
 from dispatch_assets.models import Inventory, InventoryEntry, Session
 from dispatch_assets.params import DispatchParams
 from dispatch_assets.reading import reading
@@ -95,19 +96,27 @@ def _items(
         with reading(session.path):
             refuse_special_files(Path(session.path))
             sources = by_name(session.input_format).read(session, own.params)
-            for source in as_settled(sources, own, session.settings):
+            for source in as_settled(_noting_lfp(sources, ap_of), own, session.settings):
                 if isinstance(source, SkippedStream):
                     items.append(skipped_entry(session, source))
                 else:
                     items += plan_stream(session, source, own.params)
-                    if source.lfp is not None:
-                        ap_of[source.block, source.lfp.stream] = source.stream
     except DispatchError as e:
         # those of all sessions have been checked when it was discovered
         its_own = session.settings is not None and isinstance(e, ParameterError)
         told = SettingsError(e.what, e.where, e.remedy) if its_own else e
         items.append(session_entry(session, told))
     return items, ap_of
+
+
+def _noting_lfp(
+    sources: Iterable[SourceRecording | SkippedStream], ap_of: dict[tuple[str, str], str]
+) -> Iterator[SourceRecording | SkippedStream]:
+    """Note which AP stream an LFP band goes with, also if settings leave that stream out."""
+    for source in sources:
+        if not isinstance(source, SkippedStream) and source.lfp is not None:
+            ap_of[source.block, source.lfp.stream] = source.stream
+        yield source
 
 
 def _without_jobs(session: Session, params: DispatchParams, entry: InventoryEntry) -> SessionPlan:

@@ -13,6 +13,7 @@ from dispatch_assets.transient import is_transient, why_unread
 
 _IN_SESSIONS = (".bin", ".cbin", ".dat", ".meta", ".npy", ".oebin", ".raw", ".xml")
 _MAX_DEPTH = 4  # of such a file in the smallest folder that is recognised as its session
+_MOST_LOOKED_AT = 20  # folders in an entry that is no session
 
 
 def is_session_itself(input_format: InputFormat, root: Path) -> bool:
@@ -67,6 +68,11 @@ def unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntry
         return stray_entry(entry, name, Reason.REFUSED, message)
     for input_format in wanted:
         try:
+            if (deeper := _session_in(entry, input_format)) is not None:
+                message = (
+                    f"{entry}: holds session folders, as {deeper.name}. Give it as the data folder."
+                )
+                return stray_entry(entry, input_format.name, Reason.UNREADABLE, message)
             file = input_format.remains(entry)
         except OSError as e:
             message = f"{entry}: cannot be looked through ({e.strerror}). Check its permissions."
@@ -79,3 +85,12 @@ def unrecognised(entry: Path, wanted: tuple[InputFormat, ...]) -> InventoryEntry
             return stray_entry(entry, input_format.name, Reason.UNREADABLE, message)
     reasons = "; ".join(f"{f.name}: {detected(f, entry).why}" for f in wanted)
     return stray_entry(entry, name, Reason.NOT_RECOGNISED, reasons)
+
+
+def _session_in(entry: Path, input_format: InputFormat) -> Path | None:
+    """Return a session among the first folders in an entry, such as those of one animal."""
+    if not entry.is_dir():
+        return None
+    entries = sorted(entry.iterdir())[:_MOST_LOOKED_AT]
+    folders = (p for p in entries if p.is_dir() and not p.is_symlink())
+    return next((p for p in folders if detected(input_format, p).found), None)

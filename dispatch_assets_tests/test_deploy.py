@@ -168,7 +168,7 @@ def started(words: list[str], log: Path, settings: dict[str, str]) -> Iterator[p
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(60)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait(30)

@@ -195,3 +195,17 @@ def test_file_of_no_session_is_looked_at_as_it_is(tmp_path: Path) -> None:
     oebin = next(tmp_path.rglob("*.oebin"))
     with pytest.raises(DataRootError, match=f"Give the session folder: {place}/lab/o."):
         discover(oebin, ANY)
+
+
+def test_a_folder_of_sessions_in_the_data_folder_says_where_to_look(tmp_path: Path) -> None:
+    data, animal = tmp_path / "data", tmp_path / "data" / "rat7"
+    run = animal / "day1" / "r_g0_imec0"
+    run.mkdir(parents=True)
+    (run / "r_g0_t0.imec0.ap.meta").write_text("")
+    (run / "r_g0_t0.imec0.ap.bin").write_bytes(b"1234")
+    spikeglx(data / "run1")
+    found = discover(data, ANY)
+    told = {e.session_name: e.message for e in found.others}
+    remedy = "holds session folders, as day1. Give it as the data folder."
+    assert told == {"rat7": f"{animal}: {remedy}"}
+    assert [s.name for s in discover(animal, ANY).sessions] == ["day1"]

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dispatch_assets import time_vectors, timestamps
+from dispatch_assets import clock_anchors, time_vectors, timestamps
+from dispatch_assets.clock_anchors import TOLERANCE_S, anchors, original_time_s
 from dispatch_assets.models import SegmentClock
 from dispatch_assets.time_vectors import times_reader
-from dispatch_assets.timestamps import TOLERANCE_S, anchors, check_times, original_time_s
+from dispatch_assets.timestamps import check_times
 
 RATE_HZ = 30_000.0
 Times = NDArray[np.float64]
@@ -185,8 +186,8 @@ def test_a_clock_comes_back_to_a_microsecond_whatever_its_breaks(times: Times) -
 
 
 def test_breaks_in_one_chunk_of_many_get_anchors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timestamps, "CHUNK_SAMPLES", 300)
-    monkeypatch.setattr(timestamps, "MAX_ANCHORS", 500)
+    monkeypatch.setattr(clock_anchors, "CHUNK_SAMPLES", 300)
+    monkeypatch.setattr(clock_anchors, "MAX_ANCHORS", 500)
     times = regular() + np.random.default_rng(0).normal(0, 5e-5, 30_000)
     for at in range(29_705, 29_995, 10):
         times[at:] += 0.1
@@ -196,8 +197,8 @@ def test_breaks_in_one_chunk_of_many_get_anchors(monkeypatch: pytest.MonkeyPatch
 def test_noise_in_one_chunk_leaves_the_others_their_anchors(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(timestamps, "CHUNK_SAMPLES", 300)
-    monkeypatch.setattr(timestamps, "MAX_ANCHORS", 1000)
+    monkeypatch.setattr(clock_anchors, "CHUNK_SAMPLES", 300)
+    monkeypatch.setattr(clock_anchors, "MAX_ANCHORS", 1000)
     times = regular(3000)
     times[:300] += np.random.default_rng(0).normal(0, 1.0, 300)
     times[1000:] += 0.01
@@ -214,8 +215,8 @@ def test_the_error_of_anchors_is_what_is_said(seed: int, at_most: int, chunk: in
     times[rng.random(1000) < 0.05] = np.nan
     times[[0, -1]] = 12.25, 12.3
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timestamps, "CHUNK_SAMPLES", chunk)
-        patch.setattr(timestamps, "MAX_ANCHORS", at_most)
+        patch.setattr(clock_anchors, "CHUNK_SAMPLES", chunk)
+        patch.setattr(clock_anchors, "MAX_ANCHORS", at_most)
         found, max_error_ms = anchors_of(times)
         off_s = error_s(times)
     assert len(found) <= max(at_most, 2 * -(-1000 // chunk))
@@ -282,7 +283,7 @@ def test_chunks_of_a_dataset_are_decoded_once(monkeypatch: pytest.MonkeyPatch) -
             decoded.append(part.start)
             return regular(1000)[part]
 
-    for module in (time_vectors, timestamps):
+    for module in (time_vectors, timestamps, clock_anchors):
         monkeypatch.setattr(module, "CHUNK_SAMPLES", 70)
     assert check_times(times_reader(Dataset()), 1000, 1000, RATE_HZ).reset_reason is None
     assert decoded == [0, 300, 600, 900]

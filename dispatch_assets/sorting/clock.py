@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from dispatch_assets.clock_anchors import original_time_s
 from dispatch_assets.sample_map import own_times
-from dispatch_assets.timestamps import original_time_s
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

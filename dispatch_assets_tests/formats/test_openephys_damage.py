@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dispatch_assets.clock_anchors import original_time_s
 from dispatch_assets.models import SortingJob
-from dispatch_assets.timestamps import original_time_s
 from dispatch_assets_tests.formats.contract import longest_list
 from dispatch_assets_tests.formats.openephys_lab import (
     AP,

@@ -152,7 +152,7 @@ def test_timestamps_of_the_wrong_length_are_reset(tmp_path: Path) -> None:
 
 
 def test_times_that_cannot_be_kept_are_reset_and_can_be_recovered(tmp_path: Path) -> None:
-    from dispatch_assets.timestamps import original_time_s
+    from dispatch_assets.clock_anchors import original_time_s
 
     def edit(stream: Stream, times: payload.FloatArray) -> payload.FloatArray:
         return payload.with_gap(times, 100.0) if stream.name == "ProbeA-AP" else times

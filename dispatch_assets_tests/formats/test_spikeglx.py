@@ -241,3 +241,12 @@ def test_an_lfp_band_says_what_became_of_its_ap_band(tmp_path: Path) -> None:
         ("imec1.lf", "failed", "truncated"),
     ]
     assert lfp[0].message == "LFP band; left out with imec0.ap, which is no job"
+
+
+def test_an_lfp_band_whose_ap_band_is_left_out_does_not_go_with_its_job(tmp_path: Path) -> None:
+    session = tmp_path / "data" / "s"
+    spikeglx.write_run(session, "r", {"imec0": "NP1"}, seconds=0.02, saved=range(4), nidq=False)
+    (session / "dispatch.json").write_text('{"streams": {"skip": ["imec0.ap"]}}')
+    report, _ = dispatched(tmp_path / "data")
+    told = {e.stream: e.message for e in report.entries}
+    assert told["imec0.lf"] == "LFP band; left out with imec0.ap, which is no job"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dispatch_assets.clock_anchors import TOLERANCE_S, anchors
 from dispatch_assets.errors import ParameterError
 from dispatch_assets.group_jobs import original_times
 from dispatch_assets.sample_map import ConcatenatedSegment, own_times, sample_map
-from dispatch_assets.timestamps import TOLERANCE_S, anchors
 from dispatch_assets_tests.groups.lab import DAY1, DAY2, grouped
 from dispatch_assets_tests.outcome import dispatched, planned
 from dispatch_assets_tests.samples import SAVED, openephys, payload
@@ -137,7 +137,7 @@ def test_anchors_give_a_bent_clock_back(n: int, bends: list[tuple[int, float]]) 
 
 
 def test_a_clock_that_jitters_says_how_much_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dispatch_assets.timestamps.MAX_ANCHORS", 20)
+    monkeypatch.setattr("dispatch_assets.clock_anchors.MAX_ANCHORS", 20)
     rng = np.random.default_rng(0)
     times = np.arange(1000) / RATE_HZ + rng.normal(0, 1e-4, 1000)
     found, max_error_ms = anchors(lambda a, b: times[a:b], 1000)

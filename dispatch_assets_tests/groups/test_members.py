@@ -74,7 +74,7 @@ def test_probes_of_one_kind_are_two_probes(data: Path) -> None:
         ([DAY1], "1 member is too few"),
         ([], "0 members are too few"),
         ([DAY1, DAY1], f"{DAY1} is a member twice"),
-        ([DAY1, DAY2.replace("imec0", "imec7")], f"did you mean '{DAY2}'?"),
+        ([DAY1, DAY2.replace("imec0", "imec7")], f"Did you mean '{DAY2}'?"),
         ([DAY1, "nobody~~x"], "there is no such recording"),
         ([DAY1, "x"], "there is no such recording"),
         ([DAY1, KEY], "there is no such recording"),

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from dispatch_assets.clock_anchors import TOLERANCE_S
 from dispatch_assets.sorting.clock import RecordingClock
 from dispatch_assets.sorting.source import load_recording
 from dispatch_assets.sorting.step import PREPROCESSED, StepContext
-from dispatch_assets.timestamps import TOLERANCE_S
 from dispatch_assets_tests.sorting.lab import run, write_known
 from dispatch_assets_tests.sorting.nwb_lab import (
     complaints,
